@@ -1,0 +1,41 @@
+/**
+ * The name of an item by its content: a SHA-256, as text that is cheap to make, to compare and to use as a key.
+ */
+import type { Brand } from "effect"
+
+/** How many bytes a hash has, and so how many characters an `ItemHash`. */
+export const ITEM_HASH_BYTES = 32
+
+/**
+ * A SHA-256 digest as a binary string: 32 characters, each the code of one byte (0 to 255).
+ *
+ * A binary string is what the native digest gives fastest, works as a `Map` key as it is, and is written into a frame
+ * without a detour. `toHex` gives the form that people read.
+ */
+export type ItemHash = Brand.Branded<string, "ItemHash">
+
+/** Reads 32 bytes at `offset` as an `ItemHash`. The caller has checked that they are there. */
+export const fromBytes = (bytes: Uint8Array, offset = 0): ItemHash => {
+  let text = ""
+  for (let i = offset; i < offset + ITEM_HASH_BYTES; i++) text += String.fromCharCode(bytes[i]!)
+  return text as ItemHash
+}
+
+/** Writes the 32 bytes of `hash` into `into` at `offset`. */
+export const writeTo = (hash: ItemHash, into: Uint8Array, offset: number): void => {
+  for (let i = 0; i < ITEM_HASH_BYTES; i++) into[offset + i] = hash.charCodeAt(i)
+}
+
+/** The 32 bytes of `hash`. */
+export const toBytes = (hash: ItemHash): Uint8Array => {
+  const bytes = new Uint8Array(ITEM_HASH_BYTES)
+  writeTo(hash, bytes, 0)
+  return bytes
+}
+
+/** The hash as 64 lower-case hexadecimal digits, for people and for JSON. */
+export const toHex = (hash: ItemHash): string => {
+  let text = ""
+  for (let i = 0; i < ITEM_HASH_BYTES; i++) text += hash.charCodeAt(i).toString(16).padStart(2, "0")
+  return text
+}

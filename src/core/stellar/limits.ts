@@ -1,0 +1,203 @@
+/**
+ * Every size, count and time of the Stellar overlay, once, with its unit, its reason and where it comes from.
+ *
+ * "core" is stellar-core (overlay 42, ledger protocol 28). What is marked "ours" is a bound that core does not have.
+ * Options of the configuration default to these values.
+ */
+
+// Versions
+
+/** The overlay version that we announce. Announcing 42 with minimum 38 meets every core since overlay 38. */
+export const OVERLAY_VERSION = 42
+/** The oldest overlay version that we accept: since 38 the bytes on the wire are the same. Core's own minimum is 41. */
+export const OVERLAY_MIN_VERSION = 38
+/** Core's own minimum, which tests of parity use. */
+export const OVERLAY_MIN_VERSION_OF_CORE = 41
+/** The ledger protocol that HELLO names. The receiver never checks it. */
+export const LEDGER_VERSION = 28
+/** The only value of AUTH's flags that is accepted: flow control in bytes. */
+export const AUTH_FLAGS_FLOW_CONTROL_BYTES = 200
+
+// Frames
+
+/** The longest body of a record: core refuses a longer one at its header. */
+export const MAX_MESSAGE_BYTES = 0x1000000
+/** The longest body before the peer is authenticated: a HELLO is about 300 bytes, and strangers get no more than a page. */
+export const MAX_UNAUTHENTICATED_MESSAGE_BYTES = 0x1000
+/** The record mark in front of each body. */
+export const RECORD_MARK_BYTES = 4
+/** What stands in a body before the message: the version word (4) and the sequence (8). */
+export const ENVELOPE_HEAD_BYTES = 12
+/** What stands in a body around the message: head and MAC (32). */
+export const ENVELOPE_BYTES = 44
+/** How deep structures may be nested while a record is read (core's marshaling limit). */
+export const MAX_XDR_DEPTH = 1500
+/** How deep a transaction envelope may be nested: core refuses more when it validates. */
+export const MAX_TRANSACTION_DEPTH = 500
+/** How deep quorum sets may be nested: core's sanity rule says 4, and one more word is read so that core can say so itself. */
+export const MAX_QUORUM_SET_DEPTH = 4
+
+// Lists in messages (XDR bounds)
+
+/** Hashes in one FLOOD_ADVERT or FLOOD_DEMAND. */
+export const MAX_HASHES_PER_MESSAGE = 1000
+/** Addresses in one PEERS. */
+export const MAX_PEERS_PER_MESSAGE = 100
+/** Addresses that we put into a PEERS, as core does. */
+export const PEERS_TO_SEND = 50
+/** Bytes of a version text and of an error's text. */
+export const MAX_TEXT_BYTES = 100
+/** Bytes of the sealed answer to a survey. */
+export const MAX_SURVEY_BODY_BYTES = 64_000
+
+// Handshake
+
+/** The port of a Stellar node unless it says otherwise. */
+export const DEFAULT_PORT = 11_625
+/** How long a certificate lives from when it is signed. */
+export const CERTIFICATE_LIFETIME_SECONDS = 3600
+/** A certificate with less than this left is signed anew before it is sent: a receiver's clock may be half an hour off. */
+export const CERTIFICATE_RENEWAL_SECONDS = 1800
+/** How many agreed keys are remembered, by remote key and role. Core holds 65,535; 1,024 is 100 KiB and far above any node's peers. Ours. */
+export const SHARED_KEY_CACHE_ENTRIES = 1024
+/** How long a dial may take until TCP is connected. Ours: the kernel's own limit is minutes. */
+export const CONNECT_TIMEOUT_MILLIS = 5000
+/** From connection to AUTH, whatever trickles in meanwhile. Ours: core lets a trickler live. */
+export const HANDSHAKE_TIMEOUT_MILLIS = 5000
+/** As acceptor, how long a stranger may say nothing (core: PEER_AUTHENTICATION_TIMEOUT). */
+export const HANDSHAKE_SILENCE_TIMEOUT_MILLIS = 2000
+
+// Flow control (core: PEER_FLOOD_READING_CAPACITY and its neighbours)
+
+/** Flood messages that a peer may have in flight to us. */
+export const CREDIT_MESSAGES = 200
+/** Flood bytes that a peer may have in flight to us. */
+export const CREDIT_BYTES = 300_000
+/** After this many consumed flood messages, credit goes back. */
+export const CREDIT_BATCH_MESSAGES = 40
+/** After this many consumed flood bytes, credit goes back. */
+export const CREDIT_BATCH_BYTES = 100_000
+/** Messages of any kind in process at once per peer; then reading pauses. One above the flood credit, so that a grant always gets through. */
+export const READING_MESSAGES = 201
+/** Bytes of any kind in process at once per peer; then reading pauses. */
+export const READING_BYTES = 1_048_576
+/** What the byte credit grows by above a transaction that would not fit: see `creditBytesFor`. */
+export const CREDIT_BYTES_ABOVE_TRANSACTION = 100_000
+/** Longest classic transaction. */
+export const MAX_CLASSIC_TRANSACTION_BYTES = 102_400
+/** What a transaction message may be longer than the Soroban limit: envelope of a fee bump. */
+export const TRANSACTION_EXTRA_BYTES = 2000
+/** Queued bytes of transactions per peer. */
+export const OUTBOUND_TRANSACTION_BYTES = 3_145_728
+/** Queued SCP messages per peer. Core has no limit; 12 slots x 100 nodes x 4 kinds is far below. Ours: oldest is shed, counted. */
+export const OUTBOUND_SCP_MESSAGES = 8192
+/** Queued bytes of SCP messages per peer. Ours. */
+export const OUTBOUND_SCP_BYTES = 8_388_608
+/** Queued messages that are not flow-controlled (answers, grants, pings) per peer. Ours: a peer that asks and never reads is dropped. */
+export const OUTBOUND_CONTROL_MESSAGES = 1024
+/** Queued bytes of messages that are not flow-controlled per peer: two of the largest sets. Ours. */
+export const OUTBOUND_CONTROL_BYTES = 33_554_432
+/** One write takes at most this many messages. */
+export const WRITE_BATCH_MESSAGES = 1024
+/** One write takes at most this many bytes (checked after adding). */
+export const WRITE_BATCH_BYTES = 1_048_576
+
+// Timers
+
+/** The beat at which sessions are looked at, and at which a ping goes out. */
+export const PEER_BEAT_MILLIS = 5000
+/** Nothing read and nothing written for this long ends an authenticated peer. */
+export const IDLE_TIMEOUT_MILLIS = 30_000
+/** No grant for this long while something waits for it ends the peer. */
+export const NO_CREDIT_TIMEOUT_MILLIS = 60_000
+/** The last message handed to the socket is older than this: the peer cannot keep up. */
+export const STRAGGLER_TIMEOUT_MILLIS = 120_000
+/** How long a closed session may take to say its last words. */
+export const CLOSE_TIMEOUT_MILLIS = 5000
+/** The same while the whole node stops, which has 5 s in all. */
+export const SHUTDOWN_CLOSE_TIMEOUT_MILLIS = 2000
+
+// Floods
+
+/** How long the flood gate remembers a message. Ours: core forgets by ledger, but a node may follow none. */
+export const FLOOD_TTL_MILLIS = 300_000
+/** How many messages the flood gate remembers: 300 s at about 870 new messages a second. Ours: the oldest half is forgotten. */
+export const FLOOD_GATE_ENTRIES = 262_144
+/** Ledgers that are remembered behind the current one. */
+export const LEDGERS_TO_REMEMBER = 12
+/** SCP messages may be this many ledgers ahead. */
+export const LEDGER_VALIDITY_BRACKET = 100
+/** How long adverts are collected before they go out. */
+export const ADVERT_PERIOD_MILLIS = 100
+/** How often demands are made. */
+export const DEMAND_PERIOD_MILLIS = 200
+/** A demand is repeated at another peer after this times the number of peers asked. */
+export const DEMAND_BACKOFF_MILLIS = 500
+/** The longest wait between two demands for one hash. */
+export const DEMAND_BACKOFF_MAX_MILLIS = 2000
+/** How many peers are asked for one hash. */
+export const DEMAND_MAX_PEERS = 15
+/** How long a hash that was demanded is remembered: 2 s x 15 x 2. */
+export const DEMAND_MEMORY_MILLIS = 60_000
+/** Hashes that a peer advertised, remembered so that they are not advertised back. */
+export const ADVERT_HISTORY_ENTRIES = 50_000
+/** Hashes with a demand on record over all peers. Ours: 64 peers x 1,000 operations. Beyond it new adverts wait. */
+export const DEMAND_BOOK_ENTRIES = 65_536
+/** One answer per peer and demanded hash in this time. Ours: a second demand for the same hash is amplification. */
+export const DEMAND_ANSWER_MEMORY_MILLIS = 60_000
+/** Demanded hashes remembered per peer for that rule. Ours: beyond it the oldest is forgotten. */
+export const DEMAND_ANSWER_ENTRIES = 10_000
+
+// Queries
+
+/** The window in which queries are counted: 12 ledgers of 5 s. */
+export const QUERY_WINDOW_SECONDS = 60
+/** GET_SCP_STATE answered per window and peer. */
+export const SCP_STATE_QUERIES_PER_WINDOW = 10
+/** GET_TX_SET, and GET_SCP_QUORUMSET, answered per second of the window and peer. */
+export const QUERIES_PER_SECOND = 5
+
+// Connections
+
+/** Outbound peers that we aim at (core: TARGET_PEER_CONNECTIONS). */
+export const TARGET_OUTBOUND = 8
+/** Outbound peers that we aim at while nobody has called us: perhaps nobody can. */
+export const TARGET_OUTBOUND_WITHOUT_INBOUND = 3
+/** Inbound peers (core: 8 x TARGET_PEER_CONNECTIONS). */
+export const MAX_INBOUND = 64
+/** Inbound links that are not authenticated yet. */
+export const MAX_PENDING_INBOUND = 444
+/** Outbound links that are not authenticated yet. */
+export const MAX_PENDING_OUTBOUND = 56
+/** Links of one IP that are not authenticated yet. Ours: one host shall not hold the hall. */
+export const MAX_PENDING_PER_IP = 5
+/** Connections that wait in the kernel to be accepted. */
+export const LISTEN_BACKLOG = 100
+/** Time between two rounds of dialling. */
+export const CONNECTION_TICK_MILLIS = 3000
+/** Dials in one round. Ours: a long book of dead addresses shall not become a storm. */
+export const DIALS_PER_TICK = 10
+
+// Book of peers
+
+/** A peer with this many failures is deleted. */
+export const MAX_FAILURES = 120
+/** A peer with more failures than this is not given to others. */
+export const MAX_FAILURES_TO_SEND = 10
+/** Back-off is uniform in 1 to 2^min(10, failures) x this, in seconds. */
+export const BACKOFF_UNIT_SECONDS = 10
+/** The exponent of the back-off ends here. */
+export const BACKOFF_MAX_EXPONENT = 10
+/** Rows in the book of peers. Ours: when it is full, an address from PEERS takes the place of one with the most failures or is refused. */
+export const PEER_STORE_ENTRIES = 50_000
+
+// Ledger limits (defaults until the application says otherwise)
+
+/** Operations in one transaction set on the public network. */
+export const MAX_TX_SET_OPERATIONS = 1000
+/** Soroban transactions in one ledger on the public network. */
+export const MAX_SOROBAN_TRANSACTIONS = 100
+/** Time between two ledgers. */
+export const LEDGER_CLOSE_MILLIS = 5000
+/** Longest Soroban transaction on the public network (network setting tx_max_size_bytes). */
+export const SOROBAN_MAX_TRANSACTION_BYTES = 132_096
