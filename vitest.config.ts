@@ -2,9 +2,15 @@ import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
+    // Only what is named so is a test: fixtures, suites that several tests share and peers of test/interop are not.
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    // Two cores are what CI has; files run side by side, tests of one file one after the other.
-    maxWorkers: 2
+    // Two cores are what CI has. Files run side by side, the tests of one file one after the other.
+    maxWorkers: 2,
+    // Processes and not threads: signals, SQLite and sockets behave as in a program.
+    pool: "forks",
+    // The files of a worker share its loaded modules: loading effect anew costs more than most files take to run, and no
+    // module here keeps state of its own.
+    isolate: false
   }
 })
