@@ -49,6 +49,14 @@ export const PEERS_TO_SEND = 50
 export const MAX_TEXT_BYTES = 100
 /** Bytes of the sealed answer to a survey. */
 export const MAX_SURVEY_BODY_BYTES = 64_000
+/** Peers in one list of the answer to a survey. */
+export const MAX_SURVEY_PEERS = 25
+/** Bytes of a signature: Ed25519 needs exactly these, XDR allows fewer. */
+export const MAX_SIGNATURE_BYTES = 64
+/** Upgrades that one value of a ledger may propose. */
+export const MAX_UPGRADES = 6
+/** Bytes of one proposed upgrade. */
+export const MAX_UPGRADE_BYTES = 128
 
 // Handshake
 
@@ -125,6 +133,8 @@ export const FLOOD_TTL_MILLIS = 300_000
 export const FLOOD_GATE_ENTRIES = 262_144
 /** Ledgers that are remembered behind the current one. */
 export const LEDGERS_TO_REMEMBER = 12
+/** A new peer is asked for the SCP messages of this many ledgers (core: SCP_EXTRA_LOOKBACK_LEDGERS). */
+export const SCP_LOOKBACK_LEDGERS = 3
 /** SCP messages may be this many ledgers ahead. */
 export const LEDGER_VALIDITY_BRACKET = 100
 /** How long adverts are collected before they go out. */
@@ -177,19 +187,12 @@ export const LISTEN_BACKLOG = 100
 export const CONNECTION_TICK_MILLIS = 3000
 /** Dials in one round. Ours: a long book of dead addresses shall not become a storm. */
 export const DIALS_PER_TICK = 10
-
-// Book of peers
-
-/** A peer with this many failures is deleted. */
-export const MAX_FAILURES = 120
-/** A peer with more failures than this is not given to others. */
-export const MAX_FAILURES_TO_SEND = 10
-/** Back-off is uniform in 1 to 2^min(10, failures) x this, in seconds. */
-export const BACKOFF_UNIT_SECONDS = 10
-/** The exponent of the back-off ends here. */
-export const BACKOFF_MAX_EXPONENT = 10
-/** Rows in the book of peers. Ours: when it is full, an address from PEERS takes the place of one with the most failures or is refused. */
-export const PEER_STORE_ENTRIES = 50_000
+/** Configured names are resolved anew after this long. */
+export const RESOLVE_INTERVAL_MILLIS = 600_000
+/** Until all configured names were found once, the n-th further try comes after n times this, at most the interval. */
+export const RESOLVE_RETRY_MILLIS = 10_000
+/** Addresses from PEERS that wait for the next tick to be entered in the book. Ours: ten lists of 100; further ones are dropped. */
+export const LEARNED_ADDRESSES = 1000
 
 // Ledger limits (defaults until the application says otherwise)
 
@@ -201,3 +204,52 @@ export const MAX_SOROBAN_TRANSACTIONS = 100
 export const LEDGER_CLOSE_MILLIS = 5000
 /** Longest Soroban transaction on the public network (network setting tx_max_size_bytes). */
 export const SOROBAN_MAX_TRANSACTION_BYTES = 132_096
+
+// What a ledger's capacity makes of floods (core: FLOOD_OP_RATE_PER_LEDGER and its neighbours)
+
+/** Transactions are flooded at this times the pace at which ledgers take them, in operations and in Soroban transactions alike. */
+export const FLOOD_RATE_PER_LEDGER = 1
+/** A queue of transactions holds this many full ledgers. */
+export const TRANSACTION_QUEUE_LEDGERS = 2
+
+// Application (the one that comes with the package)
+
+/** No ledger externalized for this long: the node no longer follows the network (core: CONSENSUS_STUCK_TIMEOUT_SECONDS). */
+export const OUT_OF_SYNC_MILLIS = 35_000
+/** Statements of one node about one slot that are passed on. Ours: a trusted node, too, can go wild. */
+export const SCP_STATEMENTS_RELAYED = 4
+/** Slots that statements are counted for: the bracket on both sides of the position, and the position itself. */
+export const SCP_SLOTS = 201
+/** Nodes in one slot. Ours: five times the validators of the public network; a statement of one more is not passed on. */
+export const SCP_NODES_PER_SLOT = 1000
+/** Nodes over all slots. Ours: 160 validators in each of the 201 slots; beyond it the slot that was begun first is dropped. */
+export const SCP_NODES = 32_768
+/** Bytes of statements held for peers that ask. Ours: 40 KiB for each of 800 nodes; beyond it the slot begun first lets go of its own. */
+export const SCP_HELD_BYTES = 33_554_432
+/** Statements up to this length share one buffer for what their signature is over. Ours: honest ones are below 4 KiB. */
+export const SCP_SCRATCH_BYTES = 16_384
+/** Transactions of others passed on in a second, unless told otherwise. Ours: what 1,000 operations in 5 s come to. */
+export const TRANSACTIONS_PER_SECOND = 200
+/** Transactions held for demands: 60 s at 200 a second, and room for the node's own. Ours: the oldest goes. */
+export const HELD_TRANSACTIONS = 20_000
+/** Bytes of transactions held for demands. Ours: 5 KiB for each of 60 s at 200 a second; the oldest goes. */
+export const HELD_TRANSACTION_BYTES = 67_108_864
+/** How long a transaction is held: twice the time in which one peer may ask 15 others in turn. */
+export const HELD_TRANSACTION_MILLIS = DEMAND_MEMORY_MILLIS
+/** Transactions known to have come, so that they are not demanded: more than a full flood gate's share at 200 a second in 300 s. Ours. */
+export const SEEN_TRANSACTIONS = 65_536
+/** Sets of transactions that the program put here to be fetched: two a ledger for the 12 remembered, and room. Ours: the oldest goes. */
+export const HELD_TRANSACTION_SETS = 100
+/** Bytes of those sets: at least four of the longest. Ours: the oldest goes. */
+export const HELD_TRANSACTION_SET_BYTES = 67_108_864
+/** Quorum sets that the program put here to be fetched: one a validator, and room. Ours (core: 10,000); the oldest goes. */
+export const HELD_QUORUM_SETS = 1000
+/** Bytes of those sets: the largest sane one, of 1,000 validators, is 36 KiB. Ours: the oldest goes. */
+export const HELD_QUORUM_SET_BYTES = 4_194_304
+
+// Subscribers
+
+/** Events kept for one subscriber. Ours: a screen of a busy minute; a slower one loses the oldest. */
+export const EVENTS_PER_SUBSCRIBER = 1024
+/** Messages kept for one subscriber unless it says otherwise. Ours: the credit of five peers. */
+export const MESSAGES_PER_SUBSCRIBER = 1024
