@@ -25,13 +25,13 @@ export interface PullCounters {
   readonly demanded: number
   /** Demands repeated at another peer. */
   readonly demandTimeouts: number
-  /** Hashes demanded and never received. */
+  /** Hashes demanded and never received, for as long as they were remembered. */
   readonly abandoned: number
   readonly fulfilled: number
   readonly unfulfilled: number
   /** Demands for a hash that this peer was given a short while ago. */
   readonly repeated: number
-  /** Advertised hashes shed because a peer's queue, or the book, was full. */
+  /** Advertised hashes shed because a peer's queue was full. */
   readonly shed: number
 }
 
@@ -47,7 +47,7 @@ export class PullFlood extends Context.Service<PullFlood, {
   readonly onAdvert: (peer: Peer, bytes: Uint8Array, offset: number, count: number) => void
   /** Takes a demand and answers what it can: `count` hashes of 32 bytes at `offset`. */
   readonly onDemand: (peer: Peer, bytes: Uint8Array, offset: number, count: number) => void
-  /** Notes that an item came. The milliseconds since it was first demanded, if it was. */
+  /** Notes that an item came. The milliseconds since it was first demanded, if it was; nothing when it comes again. */
   readonly received: (hash: ItemHash) => number | undefined
   /** Drops the history of adverts below this epoch. */
   readonly forgetBelow: (epoch: number) => void

@@ -151,7 +151,7 @@ export const DEMAND_MAX_PEERS = 15
 export const DEMAND_MEMORY_MILLIS = 60_000
 /** Hashes that a peer advertised, remembered so that they are not advertised back. */
 export const ADVERT_HISTORY_ENTRIES = 50_000
-/** Hashes with a demand on record over all peers. Ours: 64 peers x 1,000 operations. Beyond it new adverts wait. */
+/** Hashes with a demand on record over all peers. Ours: 64 peers x 1,000 operations. Beyond it the oldest is given up, counted. */
 export const DEMAND_BOOK_ENTRIES = 65_536
 /** One answer per peer and demanded hash in this time. Ours: a second demand for the same hash is amplification. */
 export const DEMAND_ANSWER_MEMORY_MILLIS = 60_000
