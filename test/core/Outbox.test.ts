@@ -1,0 +1,199 @@
+/**
+ * What waits for one peer: the order in which it goes, what credit holds back, what is shed.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { SendLedger } from "../../src/core/CreditLedger.ts"
+import { Outbox, type OutboxLimits, type RingLimits } from "../../src/core/Outbox.ts"
+import type { Priority } from "../../src/core/Priority.ts"
+
+const wide: RingLimits = { units: 1000, bytes: 100_000 }
+
+const limitsWith = (limits: Partial<Record<Priority | "control", RingLimits>>): OutboxLimits => ({
+  control: limits.control ?? wide,
+  rings: [limits[0] ?? wide, limits[1] ?? wide, limits[2] ?? wide, limits[3] ?? wide]
+})
+
+/** A message of this many bytes that can be told from others by its first. */
+const message = (name: number, bytes = 10): Uint8Array => {
+  const made = new Uint8Array(bytes)
+  made[0] = name
+  return made
+}
+
+const outboxWith = (options: { readonly credit?: readonly [number, number]; readonly limits?: OutboxLimits } = {}) => {
+  const ledger = new SendLedger()
+  ledger.grant(...(options.credit ?? [1000, 1_000_000] as const))
+  const outbox = new Outbox(options.limits ?? limitsWith({}), ledger)
+  /** The names of what goes now; stops behind `most`. */
+  const sent = (most = Number.POSITIVE_INFINITY): ReadonlyArray<number> => {
+    const names: Array<number> = []
+    outbox.drain((bytes) => {
+      if (names.length >= most) return false
+      names.push(bytes[0]!)
+      return true
+    })
+    return names
+  }
+  return { ledger, outbox, sent }
+}
+
+describe("an outbox", () => {
+  it("gives control messages first, then the rings by priority, each first in first out", () => {
+    const { outbox, sent } = outboxWith()
+    outbox.offer(3, message(31), 1, 0)
+    outbox.offer(1, message(11), 1, 0)
+    outbox.offer(0, message(1), 1, 0)
+    outbox.offer(2, message(21), 1, 0)
+    outbox.offer(1, message(12), 1, 0)
+    assert.isTrue(outbox.offerControl(message(91), 0))
+    outbox.offer(0, message(2), 1, 0)
+    assert.isTrue(outbox.offerControl(message(92), 0))
+    assert.deepStrictEqual(sent(), [91, 92, 1, 2, 11, 12, 21, 31])
+    assert.isTrue(outbox.isEmpty())
+    assert.deepStrictEqual(sent(), [])
+  })
+
+  it("keeps its order over many turns of its rings", () => {
+    const { outbox, sent } = outboxWith()
+    const gone: Array<number> = []
+    let next = 0
+    for (let turn = 0; turn < 50; turn++) {
+      for (let i = 0; i < 5; i++) outbox.offer(0, message(next++ % 256), 1, 0)
+      gone.push(...sent(turn % 9))
+    }
+    gone.push(...sent())
+    assert.deepStrictEqual(gone, Array.from({ length: 250 }, (_, i) => i))
+  })
+
+  it("lets a lower ring go on where the head of a higher one has no credit", () => {
+    const { ledger, outbox, sent } = outboxWith({ credit: [10, 100] })
+    outbox.offer(1, message(11, 150), 1, 0)
+    outbox.offer(1, message(12, 10), 1, 0)
+    outbox.offer(3, message(31, 60), 1, 0)
+    assert.deepStrictEqual(sent(), [31], "12 waits behind 11: a ring keeps its order")
+    assert.isTrue(outbox.isBlocked())
+    assert.isFalse(outbox.isEmpty())
+    ledger.grant(0, 120)
+    assert.deepStrictEqual(sent(), [11, 12])
+    assert.isFalse(outbox.isBlocked())
+  })
+
+  it("spends credit for what was taken, and none for control messages", () => {
+    const { ledger, outbox, sent } = outboxWith({ credit: [5, 100] })
+    outbox.offerControl(message(91, 1000), 0)
+    outbox.offer(0, message(1, 30), 1, 0)
+    outbox.offer(2, message(21, 20), 40, 0)
+    assert.deepStrictEqual(sent(), [91, 1, 21])
+    assert.deepStrictEqual(ledger.left(), { messages: 3, bytes: 50 })
+  })
+
+  it("sends control messages without any credit", () => {
+    const { outbox, sent } = outboxWith({ credit: [0, 0] })
+    outbox.offer(0, message(1), 1, 0)
+    outbox.offerControl(message(91), 0)
+    assert.deepStrictEqual(sent(), [91])
+    assert.isTrue(outbox.isBlocked())
+  })
+
+  it("keeps first what was not taken, and spends nothing for it", () => {
+    const { ledger, outbox, sent } = outboxWith({ credit: [10, 100] })
+    outbox.offerControl(message(91), 0)
+    outbox.offer(0, message(1), 1, 0)
+    outbox.offer(0, message(2), 1, 0)
+    assert.deepStrictEqual(sent(0), [])
+    assert.deepStrictEqual(sent(2), [91, 1])
+    assert.deepStrictEqual(ledger.left(), { messages: 9, bytes: 90 })
+    outbox.offerControl(message(92), 0)
+    assert.deepStrictEqual(sent(), [92, 2])
+  })
+
+  it("tells when the last taken message had been offered", () => {
+    const { outbox } = outboxWith({ credit: [1, 100] })
+    assert.isUndefined(outbox.drain(() => true))
+    outbox.offer(0, message(1), 1, 500)
+    outbox.offer(0, message(2), 1, 600)
+    outbox.offerControl(message(91), 700)
+    assert.strictEqual(outbox.drain(() => true), 500)
+    assert.isUndefined(outbox.drain(() => true), "what has no credit is not taken")
+    outbox.offerControl(message(92), 800)
+    assert.isUndefined(outbox.drain(() => false))
+    assert.strictEqual(outbox.drain(() => true), 800)
+  })
+
+  it("takes one message without credit for a blockage, not several", () => {
+    const { outbox } = outboxWith({ credit: [1, 5] })
+    assert.isFalse(outbox.isBlocked())
+    outbox.offer(2, message(21, 6), 1, 0)
+    assert.isTrue(outbox.isBlocked())
+  })
+})
+
+describe("a full outbox", () => {
+  it("sheds the oldest of the ring beyond its units, and counts them", () => {
+    const { outbox, sent } = outboxWith({ limits: limitsWith({ 3: { units: 100, bytes: 100_000 } }) })
+    outbox.offer(3, message(31), 40, 0)
+    outbox.offer(3, message(32), 40, 0)
+    outbox.offer(3, message(33), 30, 0)
+    assert.deepStrictEqual(outbox.shedUnits, [0, 0, 0, 40])
+    assert.strictEqual(outbox.waitingUnits(3), 70)
+    outbox.offer(3, message(34), 100, 0)
+    assert.deepStrictEqual(outbox.shedUnits, [0, 0, 0, 110])
+    assert.deepStrictEqual(sent(), [34])
+  })
+
+  it("sheds the oldest of the ring beyond its bytes", () => {
+    const { outbox, sent } = outboxWith({ limits: limitsWith({ 1: { units: 1000, bytes: 100 } }) })
+    outbox.offer(1, message(11, 50), 1, 0)
+    outbox.offer(1, message(12, 50), 1, 0)
+    assert.deepStrictEqual(outbox.shedUnits, [0, 0, 0, 0])
+    outbox.offer(1, message(13, 60), 1, 0)
+    assert.deepStrictEqual(outbox.shedUnits, [0, 2, 0, 0])
+    assert.deepStrictEqual(sent(), [13])
+  })
+
+  it("leaves the other rings alone", () => {
+    const { outbox, sent } = outboxWith({ limits: limitsWith({ 0: { units: 1, bytes: 1000 } }) })
+    outbox.offer(1, message(11), 1, 0)
+    outbox.offer(0, message(1), 1, 0)
+    outbox.offer(0, message(2), 1, 0)
+    assert.deepStrictEqual(sent(), [2, 11])
+  })
+
+  it("sheds a message that could never fit itself, and not those that do", () => {
+    const { outbox, sent } = outboxWith({ limits: limitsWith({ 1: { units: 10, bytes: 100 } }) })
+    outbox.offer(1, message(11), 1, 0)
+    outbox.offer(1, message(12, 101), 1, 0)
+    outbox.offer(1, message(13), 11, 0)
+    assert.deepStrictEqual(outbox.shedUnits, [0, 12, 0, 0])
+    assert.deepStrictEqual(sent(), [11])
+  })
+
+  it("refuses a control message beyond its count", () => {
+    const { outbox, sent } = outboxWith({ limits: limitsWith({ control: { units: 2, bytes: 1000 } }) })
+    assert.isTrue(outbox.offerControl(message(91), 0))
+    assert.isTrue(outbox.offerControl(message(92), 0))
+    assert.isFalse(outbox.offerControl(message(93), 0))
+    assert.deepStrictEqual(sent(), [91, 92])
+    assert.isTrue(outbox.offerControl(message(94), 0))
+  })
+
+  it("refuses a control message beyond its bytes, but lets a single large one through", () => {
+    const { outbox } = outboxWith({ limits: limitsWith({ control: { units: 10, bytes: 100 } }) })
+    assert.isTrue(outbox.offerControl(message(91, 500), 0))
+    assert.isFalse(outbox.offerControl(message(92, 1), 0))
+    outbox.drain(() => true)
+    assert.isTrue(outbox.offerControl(message(93, 60), 0))
+    assert.isTrue(outbox.offerControl(message(94, 40), 0))
+    assert.isFalse(outbox.offerControl(message(95, 1), 0))
+  })
+
+  it("keeps what is in when its limits become narrower, and sheds at the next offer", () => {
+    const { outbox, sent } = outboxWith()
+    for (let name = 11; name <= 15; name++) outbox.offer(1, message(name), 1, 0)
+    outbox.setLimits(limitsWith({ 1: { units: 2, bytes: 1000 } }))
+    assert.strictEqual(outbox.waitingUnits(1), 5)
+    outbox.offer(1, message(16), 1, 0)
+    assert.strictEqual(outbox.shedUnits[1], 4)
+    assert.deepStrictEqual(sent(), [15, 16])
+  })
+})
