@@ -1,0 +1,134 @@
+/**
+ * What can be chosen about a Stellar node: the network, where it listens, whom it knows, and every size and time.
+ *
+ * Defaults are stellar-core's, from `core/stellar/limits`, where each has its reason.
+ */
+import { Duration, Effect, Schema } from "effect"
+import * as limits from "../../core/stellar/limits.ts"
+import { networks } from "./networks.ts"
+
+const int = (options: { readonly minimum: number; readonly maximum: number }, fallback: number) =>
+  Schema.Int.check(Schema.isBetween(options)).pipe(Schema.withConstructorDefault(Effect.succeed(fallback)))
+const count = (fallback: number) => int({ minimum: 0, maximum: 1_000_000 }, fallback)
+const positive = (fallback: number) => int({ minimum: 1, maximum: 0x7fffffff }, fallback)
+const uint32 = (fallback: number) => int({ minimum: 0, maximum: 0xffffffff }, fallback)
+const time = (millis: number) =>
+  Schema.Duration.pipe(Schema.withConstructorDefault(Effect.succeed(Duration.millis(millis))))
+const flag = (fallback: boolean) => Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(fallback)))
+const texts = Schema.Array(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed([])))
+const port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
+
+/** How much of what comes by a node passes on; see `Application`. */
+export const RelayPolicy = Schema.Literals(["observe", "scp", "all"])
+export type RelayPolicy = typeof RelayPolicy.Type
+
+/** The versions that HELLO announces. */
+export const Versions = Schema.Struct({
+  ledger: uint32(limits.LEDGER_VERSION),
+  overlay: uint32(limits.OVERLAY_VERSION),
+  overlayMin: uint32(limits.OVERLAY_MIN_VERSION)
+})
+
+/** Where a node listens. */
+export const Listen = Schema.Struct({
+  /** An IPv4 address of this machine; `0.0.0.0` is all of them. */
+  host: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("0.0.0.0"))),
+  /** 0 takes any free port. */
+  port: Schema.Port.pipe(Schema.withConstructorDefault(Effect.succeed(limits.DEFAULT_PORT)))
+})
+
+/** Credit that we grant to each peer, and what may be in process at once. */
+export const CreditOptions = Schema.Struct({
+  messages: positive(limits.CREDIT_MESSAGES),
+  bytes: positive(limits.CREDIT_BYTES),
+  batchMessages: positive(limits.CREDIT_BATCH_MESSAGES),
+  batchBytes: positive(limits.CREDIT_BATCH_BYTES),
+  readingMessages: positive(limits.READING_MESSAGES),
+  readingBytes: positive(limits.READING_BYTES)
+}).check(
+  Schema.makeFilter((credit) =>
+    credit.batchMessages <= credit.messages && credit.batchBytes <= credit.bytes
+      && credit.readingMessages > credit.messages
+      ? undefined
+      : "a batch must fit the credit, and readingMessages must be above messages, or a full window could never be given back"
+  )
+)
+
+/** Everything that can be chosen about a Stellar node. */
+export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/services/stellar/StellarConfig")({
+  /** Two networks with different passphrases cannot speak to each other. */
+  passphrase: Schema.NonEmptyString,
+  /** The node's seed (`S...`). Without one, a new identity is made at each start. */
+  seed: Schema.optionalKey(Schema.Redacted(Schema.String)),
+  versions: Versions.pipe(Schema.withConstructorDefault(Effect.succeed({}))),
+  /** What HELLO says of the software. Filled in with this package's name and version. */
+  versionText: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(limits.MAX_TEXT_BYTES))),
+
+  /** Absent: the node does not listen. */
+  listen: Schema.optionalKey(Listen),
+  /** The port that HELLO announces; otherwise the one really bound, or 11625 if we do not listen. */
+  advertisePort: Schema.optionalKey(port),
+  /** Addresses to dial, `host[:port]`. */
+  knownPeers: texts,
+  /** Addresses to dial first and to keep. */
+  preferredPeers: texts,
+  /** Whether addresses of private and local networks are believed in PEERS and told to others. */
+  allowLocalAddresses: flag(false),
+
+  maxInbound: count(limits.MAX_INBOUND),
+  maxOutbound: count(limits.TARGET_OUTBOUND),
+  targetOutbound: count(limits.TARGET_OUTBOUND),
+  targetOutboundWithoutInbound: count(limits.TARGET_OUTBOUND_WITHOUT_INBOUND),
+  maxPendingInbound: count(limits.MAX_PENDING_INBOUND),
+  maxPendingOutbound: count(limits.MAX_PENDING_OUTBOUND),
+  maxPendingPerIp: count(limits.MAX_PENDING_PER_IP),
+  dialsPerTick: count(limits.DIALS_PER_TICK),
+  connectionTick: time(limits.CONNECTION_TICK_MILLIS),
+
+  connectTimeout: time(limits.CONNECT_TIMEOUT_MILLIS),
+  handshakeTimeout: time(limits.HANDSHAKE_TIMEOUT_MILLIS),
+  handshakeSilenceTimeout: time(limits.HANDSHAKE_SILENCE_TIMEOUT_MILLIS),
+  peerBeat: time(limits.PEER_BEAT_MILLIS),
+  idleTimeout: time(limits.IDLE_TIMEOUT_MILLIS),
+  noCreditTimeout: time(limits.NO_CREDIT_TIMEOUT_MILLIS),
+  stragglerTimeout: time(limits.STRAGGLER_TIMEOUT_MILLIS),
+
+  credit: CreditOptions.pipe(Schema.withConstructorDefault(Effect.succeed({}))),
+  floodTtl: time(limits.FLOOD_TTL_MILLIS),
+  floodEntries: positive(limits.FLOOD_GATE_ENTRIES),
+  /** Flood messages a second that one peer may make us work on; beyond it they are dropped, counted, credit returned. 0: no limit. */
+  floodRate: count(0),
+  advertPeriod: time(limits.ADVERT_PERIOD_MILLIS),
+  demandPeriod: time(limits.DEMAND_PERIOD_MILLIS)
+}) {}
+
+/** What may be given to make a configuration; everything but the passphrase has a default. */
+export type StellarConfigInput = ConstructorParameters<typeof StellarConfig>[0]
+
+/** Everything but the passphrase, which a preset brings. */
+export type Overrides = Partial<StellarConfigInput>
+
+/** Flood messages a second from one peer on a public network: ten times what a busy ledger brings. Ours. */
+const PUBLIC_FLOOD_RATE = 1000
+
+/** A node of the test network: knows SDF's three nodes there. */
+export const testnet = (overrides: Overrides = {}): StellarConfig =>
+  new StellarConfig({
+    passphrase: networks.testnet.passphrase,
+    knownPeers: networks.testnet.peers,
+    floodRate: PUBLIC_FLOOD_RATE,
+    ...overrides
+  })
+
+/** A node of the public network: knows SDF's three nodes there. */
+export const pubnet = (overrides: Overrides = {}): StellarConfig =>
+  new StellarConfig({
+    passphrase: networks.pubnet.passphrase,
+    knownPeers: networks.pubnet.peers,
+    floodRate: PUBLIC_FLOOD_RATE,
+    ...overrides
+  })
+
+/** A node of a network of one's own: addresses of local networks are believed, and floods have no rate limit. */
+export const privateNetwork = (passphrase: string, overrides: Overrides = {}): StellarConfig =>
+  new StellarConfig({ passphrase, allowLocalAddresses: true, ...overrides })
