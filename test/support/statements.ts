@@ -31,7 +31,12 @@ export const nominate = (votes: ReadonlyArray<string>, accepted: ReadonlyArray<s
 
 export const prepare = (
   counter: number,
-  more: { readonly value?: string; readonly prepared?: SCPBallot; readonly preparedPrime?: SCPBallot; readonly nH?: number } = {}
+  more: {
+    readonly value?: string
+    readonly prepared?: SCPBallot
+    readonly preparedPrime?: SCPBallot
+    readonly nH?: number
+  } = {}
 ): SCPPledges => ({
   _tag: "SCP_ST_PREPARE",
   prepare: {
@@ -44,7 +49,10 @@ export const prepare = (
   }
 })
 
-export const confirm = (counter: number, more: { readonly nPrepared?: number; readonly nH?: number } = {}): SCPPledges => ({
+export const confirm = (
+  counter: number,
+  more: { readonly nPrepared?: number; readonly nH?: number } = {}
+): SCPPledges => ({
   _tag: "SCP_ST_CONFIRM",
   confirm: { ballot: ballot(counter), nPrepared: more.nPrepared ?? 1, nCommit: 1, nH: more.nH ?? 1, quorumSetHash }
 })
@@ -59,7 +67,7 @@ export const statement = (
   node: Uint8Array,
   slotIndex: number | bigint,
   pledges: SCPPledges,
-  signature = new Uint8Array(64)
+  signature: Uint8Array = new Uint8Array(64)
 ): Uint8Array =>
   Result.getOrThrow(encodeMessage({
     _tag: "SCP_MESSAGE",

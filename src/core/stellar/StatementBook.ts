@@ -1,0 +1,149 @@
+/**
+ * What nodes have said about recent slots: how often, and of each node the last word on nomination and on the ballot.
+ */
+import { SCPStatementType } from "./messages/scp.ts"
+import { isNewerStatement } from "./StatementOrder.ts"
+
+/** The bounds of a book. */
+export interface StatementBookOptions {
+  /** Slots with anything on record. Beyond it the slot that was begun first is dropped. */
+  readonly slots: number
+  /** Nodes in one slot. A statement of one more is neither counted nor held. */
+  readonly nodesPerSlot: number
+  /** Nodes over all slots. Beyond it the slot that was begun first is dropped. */
+  readonly nodes: number
+  /** Bytes of held statements. Beyond it the other slots let go of theirs, first begun first; more in one slot is not held. */
+  readonly bytes: number
+}
+
+/** What is known of a node in a slot. The statements are whole SCP_MESSAGEs. */
+interface Said {
+  count: number
+  nomination: Uint8Array | undefined
+  ballot: Uint8Array | undefined
+}
+
+interface Slot {
+  readonly nodes: Map<string, Said>
+  bytes: number
+}
+
+/** The statements of a node's recent slots (Stellar overlay, GET_SCP_STATE). Nodes are named by any text that tells them apart. */
+export class StatementBook {
+  readonly #options: StatementBookOptions
+  /** In the order in which they were begun. */
+  readonly #slots = new Map<number, Slot>()
+  #nodes = 0
+  #bytes = 0
+
+  constructor(options: StatementBookOptions) {
+    this.#options = options
+  }
+
+  /** What there is: slots, nodes over all slots, bytes of held statements. */
+  get size(): { readonly slots: number; readonly nodes: number; readonly bytes: number } {
+    return { slots: this.#slots.size, nodes: this.#nodes, bytes: this.#bytes }
+  }
+
+  /** Counts a statement of a node about a slot. How many there are now; `undefined` if the slot has too many nodes. */
+  count(slot: number, node: string): number | undefined {
+    const said = this.#said(slot, node)
+    if (said === undefined) return undefined
+    return ++said.count
+  }
+
+  /**
+   * Holds a copy of an SCP_MESSAGE in place of the node's last one of the same conversation, if it says more. `kind` is
+   * that of its statement (`SCPStatementType`).
+   */
+  hold(slot: number, node: string, kind: number, message: Uint8Array): void {
+    const said = this.#said(slot, node)
+    const home = this.#slots.get(slot)
+    if (said === undefined || home === undefined) return
+    const conversation = kind === SCPStatementType.SCP_ST_NOMINATE ? "nomination" : "ballot"
+    const held = said[conversation]
+    if (held !== undefined && !isNewerStatement(message, held)) return
+
+    const growth = message.length - (held?.length ?? 0)
+    if (home.bytes + growth > this.#options.bytes) return
+    this.#makeRoom(growth, home)
+    said[conversation] = message.slice()
+    home.bytes += growth
+    this.#bytes += growth
+  }
+
+  /** The held statements of the slots from `from` on, slots ascending, at most `slots` of them; in a slot nominations first. */
+  state(from: number, slots: number): ReadonlyArray<Uint8Array> {
+    const wanted = Array.from(this.#slots)
+      .filter(([slot, { bytes }]) => slot >= from && bytes > 0)
+      .sort(([one], [other]) => one - other)
+      .slice(0, slots)
+    return wanted.flatMap(([_, { nodes }]) => {
+      const said = Array.from(nodes.values())
+      return [...said.map((each) => each.nomination), ...said.map((each) => each.ballot)]
+        .filter((statement) => statement !== undefined)
+    })
+  }
+
+  /** Forgets the slots outside `lowest` to `highest`, and lets go of what is held of those below `lowestHeld`. */
+  retain(lowest: number, highest: number, lowestHeld: number): void {
+    for (const [index, slot] of this.#slots) {
+      if (index < lowest || index > highest) this.#drop(index, slot)
+      else if (index < lowestHeld) this.#release(slot)
+    }
+  }
+
+  /** The record of a node in a slot, begun if there is room for it. */
+  #said(index: number, node: string): Said | undefined {
+    const known = this.#slots.get(index)
+    const said = known?.nodes.get(node)
+    if (said !== undefined) return said
+    if (known !== undefined && known.nodes.size >= this.#options.nodesPerSlot) return undefined
+
+    const slot = known ?? this.#begin(index)
+    if (this.#nodes >= this.#options.nodes) this.#dropFirst(slot)
+    if (this.#nodes >= this.#options.nodes) return undefined
+    const begun: Said = { count: 0, nomination: undefined, ballot: undefined }
+    slot.nodes.set(node, begun)
+    this.#nodes++
+    return begun
+  }
+
+  #begin(index: number): Slot {
+    const slot: Slot = { nodes: new Map(), bytes: 0 }
+    if (this.#slots.size >= this.#options.slots) this.#dropFirst(slot)
+    this.#slots.set(index, slot)
+    return slot
+  }
+
+  #dropFirst(except: Slot): void {
+    for (const [index, slot] of this.#slots) {
+      if (slot === except) continue
+      this.#drop(index, slot)
+      return
+    }
+  }
+
+  /** Makes room for this many bytes more in a slot: the other slots let go of theirs, one after the other. */
+  #makeRoom(bytes: number, home: Slot): void {
+    for (const slot of this.#slots.values()) {
+      if (this.#bytes + bytes <= this.#options.bytes) return
+      if (slot !== home) this.#release(slot)
+    }
+  }
+
+  #release(slot: Slot): void {
+    for (const said of slot.nodes.values()) {
+      said.nomination = undefined
+      said.ballot = undefined
+    }
+    this.#bytes -= slot.bytes
+    slot.bytes = 0
+  }
+
+  #drop(index: number, slot: Slot): void {
+    this.#release(slot)
+    this.#nodes -= slot.nodes.size
+    this.#slots.delete(index)
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Which transactions are passed on, and which are held for those who ask.
+ */
+import { ItemCache } from "../ItemCache.ts"
+import type { ItemHash } from "../ItemHash.ts"
+import { TokenBucket } from "../TokenBucket.ts"
+import {
+  FLOOD_TTL_MILLIS,
+  HELD_TRANSACTION_BYTES,
+  HELD_TRANSACTION_MILLIS,
+  HELD_TRANSACTIONS,
+  SEEN_TRANSACTIONS
+} from "./limits.ts"
+
+/** What a relay of transactions goes by. */
+export interface TransactionRelayOptions {
+  /** Whether transactions of others are passed on at all. */
+  readonly relays: boolean
+  /** How many of them are passed on in a second, in the long run. */
+  readonly perSecond: number
+  /** How many of them are passed on at once after a silence. */
+  readonly burst: number
+}
+
+/**
+ * Judges well-formed TRANSACTION messages, by number and length alone. Times are in milliseconds and do not go back.
+ *
+ * Every one is accepted, for nobody is blamed for a transaction. It is passed on, and so offered and held, once: what came
+ * a short while ago is not, whatever the flood gate had to forget; nor is what is too long for the outboxes of peers, or
+ * one too many in a second. Source: Stellar overlay protocol, pull mode.
+ */
+export class TransactionRelay {
+  readonly #options: TransactionRelayOptions
+  readonly #bucket: TokenBucket
+  readonly #held = new ItemCache({
+    entries: HELD_TRANSACTIONS,
+    bytes: HELD_TRANSACTION_BYTES,
+    millis: HELD_TRANSACTION_MILLIS
+  })
+  /** When each came, oldest first. */
+  readonly #seen = new Map<ItemHash, number>()
+  readonly #counters = { relayed: 0, overRate: 0, tooLong: 0 }
+
+  constructor(options: TransactionRelayOptions) {
+    this.#options = options
+    this.#bucket = new TokenBucket(options)
+  }
+
+  /** What has been counted since the start. */
+  get counters(): { readonly relayed: number; readonly overRate: number; readonly tooLong: number } {
+    return { ...this.#counters }
+  }
+
+  /** What is there: transactions held, their bytes, and transactions remembered to have come. */
+  get size(): { readonly held: number; readonly bytes: number; readonly seen: number } {
+    return { held: this.#held.entries, bytes: this.#held.bytes, seen: this.#seen.size }
+  }
+
+  /** What becomes of a whole TRANSACTION message of somebody else; `maxBytes` is what the network's longest one has. */
+  judge(hash: ItemHash, message: Uint8Array, maxBytes: number, nowMillis: number): "relay" | "keep" {
+    if (this.#isSeen(hash, nowMillis)) return "keep"
+    this.#see(hash, nowMillis)
+    if (!this.#options.relays) return "keep"
+    if (message.length > maxBytes) return this.#keep("tooLong")
+    if (!this.#bucket.take(nowMillis)) return this.#keep("overRate")
+    this.#held.put(hash, message, nowMillis)
+    this.#counters.relayed++
+    return "relay"
+  }
+
+  /** Takes note of a TRANSACTION that the program itself broadcasts: it is held, whatever is done with those of others. */
+  originate(hash: ItemHash, message: Uint8Array, nowMillis: number): void {
+    this.#see(hash, nowMillis)
+    this.#held.put(hash, message, nowMillis)
+  }
+
+  /** Whether it needs no demand: it is held, or it came a short while ago. */
+  has(hash: ItemHash, nowMillis: number): boolean {
+    return this.#isSeen(hash, nowMillis) || this.get(hash, nowMillis) !== undefined
+  }
+
+  /** The whole TRANSACTION message with this hash, if it is held. */
+  get(hash: ItemHash, nowMillis: number): Uint8Array | undefined {
+    return this.#held.get(hash, nowMillis)
+  }
+
+  #see(hash: ItemHash, nowMillis: number): void {
+    this.#seen.delete(hash)
+    this.#seen.set(hash, nowMillis)
+    for (const [oldest, since] of this.#seen) {
+      if (this.#seen.size <= SEEN_TRANSACTIONS && nowMillis - since < FLOOD_TTL_MILLIS) return
+      this.#seen.delete(oldest)
+    }
+  }
+
+  #isSeen(hash: ItemHash, nowMillis: number): boolean {
+    const since = this.#seen.get(hash)
+    return since !== undefined && nowMillis - since < FLOOD_TTL_MILLIS
+  }
+
+  #keep(reason: "overRate" | "tooLong"): "keep" {
+    this.#counters[reason]++
+    return "keep"
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What the embedding program knows, and what the overlay asks it: where the network is, what to make of a message, items by
+ * their hash.
+ *
+ * The overlay checks that bytes are well formed, that the peer may send them, and that they are new. Whether they are true,
+ * wanted, and to be passed on, only the application can say; nothing is passed on before it has. It requires nothing of the
+ * overlay: a program that wants to speak by itself uses `Overlay` beside it.
+ */
+import type { Effect } from "effect"
+import { Context } from "effect"
+import type { ItemHash } from "../../core/ItemHash.ts"
+import type { PeerId } from "../../core/PeerId.ts"
+
+/** A flooded message as the application gets it: well formed, and not seen before. */
+export interface Flooded {
+  readonly from: PeerId
+  readonly kind: "SCP_MESSAGE" | "TRANSACTION"
+  /** SHA-256 of the message behind its kind: for a transaction, the full hash that adverts and demands use. */
+  readonly hash: ItemHash
+  /**
+   * The whole message as it was received, kind first. A view into a larger buffer (at most 64 KiB) that is not written again:
+   * what is kept for long is to be copied, or it keeps all of that buffer.
+   */
+  readonly bytes: Uint8Array
+}
+
+/**
+ * What becomes of a message.
+ *
+ * - `relay`: accepted, and passed on to those who do not know it.
+ * - `keep`: accepted, not passed on.
+ * - `forget`: not accepted; a later copy counts as new and is asked about again.
+ * - `malformed`: no honest peer sends this; the peer is dropped as for corrupt bytes.
+ */
+export type Verdict = "relay" | "keep" | "forget" | "malformed"
+
+/** Where the network is, as far as the application knows. */
+export interface Position {
+  /** The last ledger known to be closed. */
+  readonly ledger: number | undefined
+  /**
+   * Whether the node follows the network. While not, adverts, demands and transactions are ignored, because their worth cannot
+   * be judged (protocol, pull mode).
+   */
+  readonly synced: boolean
+}
+
+/** What the network's own settings bound; they may change while the node runs. */
+export interface LedgerLimits {
+  /** Operations in one transaction set. */
+  readonly maxTxSetOperations: number
+  /** Soroban transactions in one ledger. */
+  readonly maxSorobanTransactions: number
+  /** Milliseconds between two ledgers. */
+  readonly ledgerCloseMillis: number
+  /** Bytes of the longest transaction. */
+  readonly maxTxBytes: number
+}
+
+/** Judges a batch: one verdict for each message, in order. */
+export type Judge =
+  | {
+    /** Answers within the call: on the message's way nothing waits. */
+    readonly answers: "at once"
+    readonly receive: (batch: ReadonlyArray<Flooded>) => ReadonlyArray<Verdict>
+  }
+  | {
+    /** Answers when it can: the batch waits in the peer's inbox, its credit with it, and other peers go on. */
+    readonly answers: "later"
+    readonly receive: (batch: ReadonlyArray<Flooded>) => Effect.Effect<ReadonlyArray<Verdict>>
+  }
+
+/** The embedding program, as the overlay sees it. All questions but `judge` are answered at once, from memory. */
+export class Application extends Context.Service<Application, {
+  readonly judge: Judge
+  readonly position: () => Position
+  readonly limits: () => LedgerLimits
+  /** Takes note of a message that this node itself broadcasts, so that it can be served. */
+  readonly originate: (message: Flooded) => void
+  /** Whether a transaction needs no demand: it is here, or it is not wanted. */
+  readonly hasTransaction: (hash: ItemHash) => boolean
+  /** The whole TRANSACTION message that answers a demand. */
+  readonly transaction: (hash: ItemHash) => Uint8Array | undefined
+  /** The whole TX_SET or GENERALIZED_TX_SET message with this set. */
+  readonly transactionSet: (hash: ItemHash) => Uint8Array | undefined
+  /** The whole SCP_QUORUMSET message with this set. */
+  readonly quorumSet: (hash: ItemHash) => Uint8Array | undefined
+  /** The whole SCP_MESSAGEs of the slots from `ledger` on (0: all that is held), slots ascending; for a slot, nominations first. */
+  readonly scpState: (ledger: number) => ReadonlyArray<Uint8Array>
+}>()("effect-overlay/services/stellar/Application") {}

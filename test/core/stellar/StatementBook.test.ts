@@ -1,0 +1,101 @@
+/**
+ * The book of statements, and its bounds.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { SCPStatementType } from "../../../src/core/stellar/messages/scp.ts"
+import { StatementBook } from "../../../src/core/stellar/StatementBook.ts"
+import { externalize, nominate, prepare, statement } from "../../support/statements.ts"
+
+const { SCP_ST_NOMINATE, SCP_ST_PREPARE, SCP_ST_EXTERNALIZE } = SCPStatementType
+const wide = { slots: 10, nodesPerSlot: 10, nodes: 100, bytes: 1_000_000 }
+const node = (number: number): Uint8Array => new Uint8Array(32).fill(number)
+const all = Number.MAX_SAFE_INTEGER
+
+describe("A book of statements", () => {
+  it("tells of a slot the last nominations, then the last ballots, slots ascending", () => {
+    const book = new StatementBook(wide)
+    const said = {
+      laterSlot: statement(node(1), 8, externalize()),
+      ballotOfOne: statement(node(1), 7, prepare(2)),
+      nominationOfTwo: statement(node(2), 7, nominate(["a"])),
+      nominationOfOne: statement(node(1), 7, nominate(["a"]))
+    }
+    book.hold(8, "1", SCP_ST_EXTERNALIZE, said.laterSlot)
+    book.hold(7, "1", SCP_ST_PREPARE, statement(node(1), 7, prepare(1)))
+    book.hold(7, "1", SCP_ST_PREPARE, said.ballotOfOne)
+    book.hold(7, "1", SCP_ST_PREPARE, statement(node(1), 7, prepare(1)))
+    book.hold(7, "2", SCP_ST_NOMINATE, said.nominationOfTwo)
+    book.hold(7, "1", SCP_ST_NOMINATE, said.nominationOfOne)
+    assert.deepStrictEqual(book.state(0, all), [
+      said.nominationOfOne,
+      said.nominationOfTwo,
+      said.ballotOfOne,
+      said.laterSlot
+    ])
+    assert.deepStrictEqual(book.state(8, all), [said.laterSlot])
+    assert.deepStrictEqual(book.state(0, 1).length, 3)
+    assert.deepStrictEqual(book.state(9, all), [])
+  })
+
+  it("holds copies", () => {
+    const book = new StatementBook(wide)
+    const message = statement(node(1), 7, externalize())
+    const given = message.slice()
+    book.hold(7, "1", SCP_ST_EXTERNALIZE, given)
+    given.fill(0)
+    assert.deepStrictEqual(book.state(0, all), [message])
+  })
+
+  it("counts by node and slot, and a node too many not at all", () => {
+    const book = new StatementBook({ ...wide, nodesPerSlot: 2 })
+    assert.deepStrictEqual([book.count(1, "a"), book.count(1, "a"), book.count(1, "b"), book.count(2, "a")], [
+      1,
+      2,
+      1,
+      1
+    ])
+    assert.isUndefined(book.count(1, "c"))
+    assert.strictEqual(book.count(1, "b"), 2)
+  })
+
+  it("drops the slot that was begun first for one more", () => {
+    const book = new StatementBook({ ...wide, slots: 2 })
+    for (const slot of [9, 3, 5]) book.hold(slot, "a", SCP_ST_EXTERNALIZE, statement(node(1), slot, externalize()))
+    assert.strictEqual(book.state(0, all).length, 2)
+    assert.strictEqual(book.count(3, "a"), 1)
+    assert.strictEqual(book.size.slots, 2)
+    assert.strictEqual(book.count(9, "a"), 1)
+  })
+
+  it("drops the slot that was begun first when there are too many nodes in all", () => {
+    const book = new StatementBook({ ...wide, nodes: 3 })
+    for (const [slot, name] of [[1, "a"], [1, "b"], [2, "a"], [2, "b"]] as const) book.count(slot, name)
+    assert.deepStrictEqual(book.size, { slots: 1, nodes: 2, bytes: 0 })
+  })
+
+  it("lets go of other slots' statements when there are too many bytes, and not of what it counted", () => {
+    const message = statement(node(1), 7, externalize())
+    const book = new StatementBook({ ...wide, bytes: 2 * message.length })
+    for (const slot of [1, 2, 3]) {
+      book.count(slot, "a")
+      book.hold(slot, "a", SCP_ST_EXTERNALIZE, message)
+    }
+    assert.strictEqual(book.state(0, all).length, 2)
+    assert.strictEqual(book.state(2, all).length, 2)
+    assert.strictEqual(book.count(1, "a"), 2)
+    for (const name of ["b", "c"]) book.hold(3, name, SCP_ST_EXTERNALIZE, message)
+    assert.strictEqual(book.state(3, all).length, 2)
+    assert.strictEqual(book.size.bytes, 2 * message.length)
+  })
+
+  it("forgets the slots outside a range, and lets go of the statements of old ones", () => {
+    const book = new StatementBook(wide)
+    for (const slot of [1, 2, 3, 4]) {
+      book.count(slot, "a")
+      book.hold(slot, "a", SCP_ST_EXTERNALIZE, statement(node(1), slot, externalize()))
+    }
+    book.retain(2, 3, 3)
+    assert.strictEqual(book.state(0, all).length, 1)
+    assert.deepStrictEqual([1, 2, 3, 4].map((slot) => book.count(slot, "a")), [1, 2, 2, 1])
+  })
+})
