@@ -1,0 +1,86 @@
+/**
+ * Which IPv4 addresses may be believed when a stranger names them, and which are told to strangers.
+ */
+import type { PeerAddress } from "./PeerAddress.ts"
+
+/** What is believed beside the addresses of the open internet. */
+export interface RoutableOptions {
+  /** Whether addresses of loopback, private and local networks are believed: in a network of one's own they are its peers. */
+  readonly allowLocal: boolean
+}
+
+/** The addresses whose first `bits` bits are those of `base`. */
+interface Block {
+  readonly base: number
+  readonly bits: number
+}
+
+const octet = /^(?:0|[1-9]\d{0,2})$/
+
+/** A dotted quad as a number from 0 to 2^32 - 1; `undefined` for any other text. */
+const numberOf = (ip: string): number | undefined => {
+  const octets = ip.split(".")
+  if (octets.length !== 4) return undefined
+  let number = 0
+  for (const text of octets) {
+    const value = octet.test(text) ? Number(text) : 256
+    if (value > 255) return undefined
+    number = number * 256 + value
+  }
+  return number
+}
+
+const block = (base: string, bits: number): Block => ({ base: numberOf(base) ?? 0, bits })
+
+const isIn = (number: number, { base, bits }: Block): boolean => {
+  const size = 2 ** (32 - bits)
+  return Math.floor(number / size) === Math.floor(base / size)
+}
+
+/** "This" host (RFC 1122), and all from multicast (RFC 5771) over reserved (RFC 1112) to broadcast: nobody listens there. */
+const nobodys: ReadonlyArray<Block> = [block("0.0.0.0", 8), block("224.0.0.0", 3)]
+/** This machine (RFC 1122). */
+const loopback: ReadonlyArray<Block> = [block("127.0.0.0", 8)]
+/** Private networks (RFC 1918). */
+const privates: ReadonlyArray<Block> = [block("10.0.0.0", 8), block("172.16.0.0", 12), block("192.168.0.0", 16)]
+/** Networks of one cable (RFC 3927), and those of a provider behind its own translation (RFC 6598). */
+const locals: ReadonlyArray<Block> = [block("169.254.0.0", 16), block("100.64.0.0", 10)]
+
+const isAmong = (ip: string, blocks: ReadonlyArray<Block>): boolean => {
+  const number = numberOf(ip)
+  return number !== undefined && blocks.some((one) => isIn(number, one))
+}
+
+/**
+ * Whether a peer may be looked for at this address when somebody else named it.
+ *
+ * A peer that names addresses of our own network could use us to reach into it; `allowLocal` is for networks that live there. An
+ * address that can be nobody's, and what is no dotted quad, is never believed.
+ */
+export const isRoutable = (ip: string, { allowLocal }: RoutableOptions): boolean =>
+  numberOf(ip) !== undefined
+  && !isAmong(ip, nobodys)
+  && (allowLocal || !(isAmong(ip, loopback) || isAmong(ip, privates) || isAmong(ip, locals)))
+
+/** Whether the address is this machine's for itself: 127/8. */
+export const isLoopback = (ip: string): boolean => isAmong(ip, loopback)
+
+/** Whether the address is of a private network (10/8, 172.16/12, 192.168/16): these are kept out of lists of peers. */
+export const isPrivate = (ip: string): boolean => isAmong(ip, privates)
+
+/** The highest TCP port. */
+const MAX_PORT = 65_535
+/** Who listens here listens at each address of the machine. */
+const EVERY_INTERFACE = "0.0.0.0"
+
+/** Whether an address that somebody named may be dialled: its IP is routable, and its port is one from 1 to 65535. */
+export const isDialable = ({ ip, port }: PeerAddress, options: RoutableOptions): boolean =>
+  Number.isInteger(port) && port >= 1 && port <= MAX_PORT && isRoutable(ip, options)
+
+/**
+ * Whether a node that listens at `listening` would reach itself at this address, as far as the address shows it: the machine's other
+ * addresses are not known here.
+ */
+export const isOwn = (address: PeerAddress, listening: PeerAddress | undefined): boolean =>
+  listening !== undefined && listening.port === address.port
+  && (listening.ip === address.ip || (listening.ip === EVERY_INTERFACE && isLoopback(address.ip)))

@@ -1,0 +1,233 @@
+/**
+ * One Stellar node as one layer: give it a machine and an application, get an `Overlay`.
+ *
+ * A node is one layer graph. Its inner services are its own and stay inside; a program may build two nodes side by side, and
+ * each then has its own, because all state is made when the layer is built.
+ */
+import { Deferred, Duration, Effect, Layer } from "effect"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import type { AddressResolver } from "effect/net/AddressResolver"
+import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
+import { isLoopback } from "../../core/RoutableAddress.ts"
+import { hashesPerAdvert, hashesPerDemand, queueLength } from "../../core/stellar/FloodLimits.ts"
+import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
+import * as limits from "../../core/stellar/limits.ts"
+import type { BanList } from "../../services/BanList.ts"
+import type { Crypto } from "../../services/Crypto.ts"
+import { OwnAddress } from "../../services/OwnAddress.ts"
+import type { PeerStore } from "../../services/PeerStore.ts"
+import { Application } from "../../services/stellar/Application.ts"
+import type { Overlay } from "../../services/stellar/Overlay.ts"
+import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
+import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
+import { type ListenError, Transport } from "../../services/Transport.ts"
+import * as MemoryBanList from "../memory/MemoryBanList.ts"
+import * as MemoryPeerStore from "../memory/MemoryPeerStore.ts"
+import * as NodeAddressResolver from "../node/NodeAddressResolver.ts"
+import * as NodeCrypto from "../node/NodeCrypto.ts"
+import * as SqliteBanList from "../node/SqliteBanList.ts"
+import * as SqliteClient from "../node/SqliteClient.ts"
+import type { SqliteMigrationError } from "../node/SqliteMigrations.ts"
+import * as SqlitePeerStore from "../node/SqlitePeerStore.ts"
+import * as TcpTransport from "../node/TcpTransport.ts"
+import * as RuntimeConnectionManager from "../runtime/RuntimeConnectionManager.ts"
+import * as RuntimeFloodGate from "../runtime/RuntimeFloodGate.ts"
+import * as RuntimeOwnAddress from "../runtime/RuntimeOwnAddress.ts"
+import * as RuntimePeers from "../runtime/RuntimePeers.ts"
+import * as RuntimePullFlood from "../runtime/RuntimePullFlood.ts"
+import * as StellarFlowControl from "./StellarFlowControl.ts"
+import * as StellarFraming from "./StellarFraming.ts"
+import * as StellarHandshake from "./StellarHandshake.ts"
+import * as StellarIdentity from "./StellarIdentity.ts"
+import * as StellarOverlay from "./StellarOverlay.ts"
+import * as StellarSupervisor from "./StellarSupervisor.ts"
+import { versionText } from "./versionText.ts"
+
+/** What a Stellar node needs of the machine, or of a simulated one, and of the program around it. */
+export type NodeRequirements =
+  | Transport
+  | Crypto
+  | SecureRandom.SecureRandom
+  | AddressResolver
+  | PeerStore
+  | BanList
+  | Application
+
+/** Slots beyond the authenticated ones: a peer that leaves holds its slot until it is out of every list. */
+const SPARE_SLOTS = 8
+
+/**
+ * A Stellar node: listens if its configuration says so, looks for peers, and ends all sessions with "shutdown" when its Scope
+ * closes.
+ *
+ * Fails with `ListenError` if the address cannot be bound, and with `InvalidSeed` if the seed is none.
+ */
+export const layer = (
+  config: StellarConfig
+): Layer.Layer<Overlay, ListenError | StellarIdentity.InvalidSeed, NodeRequirements> => {
+  const identity = StellarIdentity.layer(config.seed)
+  const ownAddress = RuntimeOwnAddress.layer({
+    announcedPort: config.advertisePort,
+    defaultPort: limits.DEFAULT_PORT
+  })
+  const peers = RuntimePeers.layer({
+    maxInbound: config.maxInbound,
+    maxOutbound: config.maxOutbound,
+    maxPendingInbound: config.maxPendingInbound,
+    maxPendingOutbound: config.maxPendingOutbound,
+    maxPendingPerIp: config.maxPendingPerIp,
+    isExempt: isExemptIn(config),
+    changesBuffer: limits.EVENTS_PER_SUBSCRIBER
+  })
+  const handshake = StellarHandshake.layer({ ...config, versionText: config.versionText ?? versionText })
+  const floodGate = RuntimeFloodGate.layer({
+    entries: config.floodEntries,
+    ttl: config.floodTtl,
+    slots: config.maxInbound + config.maxOutbound + SPARE_SLOTS
+  })
+  return Layer.unwrap(Effect.map(Deferred.make<PeerSupervisor["Service"]>(), (ready) => {
+    const inside = opening(config, ready).pipe(
+      Layer.provideMerge(StellarSupervisor.layer(config)),
+      Layer.provideMerge(connectionManager(config, ready)),
+      Layer.provideMerge(Layer.mergeAll(floodGate, pullFlood(config), handshake, flowControl(config))),
+      Layer.provideMerge(Layer.mergeAll(identity, ownAddress, peers, StellarFraming.layer))
+    )
+    // Only its own tag is let out: two nodes, or two networks, may stand side by side in one program.
+    return Layer.provide(StellarOverlay.layer, inside)
+  }))
+}
+
+/** Where a node of this machine keeps what survives a restart. */
+export interface Storage {
+  /** The SQLite file of peers and bans, made if it is missing; absent: they are kept in memory only. */
+  readonly filename?: string
+}
+
+/**
+ * A Stellar node with the sockets, the crypto, the resolver and the SQLite of this machine.
+ *
+ * Fails with what `layer` fails with, and with `SqliteOpenError` or `SqliteMigrationError` if the file cannot be used.
+ *
+ * @example
+ * ```ts
+ * const node = StellarNode.layerNode(testnet(), { filename: "peers.db" }).pipe(
+ *   Layer.provide(MemoryApplication.layer({ passphrase: testnet().passphrase }))
+ * )
+ * ```
+ */
+export const layerNode = (
+  config: StellarConfig,
+  storage: Storage = {}
+): Layer.Layer<Overlay | Crypto, NodeError, Application> =>
+  layer(config).pipe(
+    Layer.provide(Layer.mergeAll(
+      TcpTransport.layer({ backlog: limits.LISTEN_BACKLOG }),
+      NodeAddressResolver.layer,
+      SecureRandom.layerWebCrypto,
+      stores(storage)
+    )),
+    Layer.provideMerge(NodeCrypto.layer)
+  )
+
+/** What a node of this machine can end with while it is built. */
+export type NodeError =
+  | ListenError
+  | StellarIdentity.InvalidSeed
+  | SqliteClient.SqliteOpenError
+  | SqliteMigrationError
+
+const stores = (
+  { filename }: Storage
+): Layer.Layer<PeerStore | BanList, SqliteClient.SqliteOpenError | SqliteMigrationError> =>
+  filename === undefined
+    ? Layer.mergeAll(MemoryPeerStore.layer(), MemoryBanList.layer())
+    : Layer.mergeAll(SqlitePeerStore.layer(), SqliteBanList.layer()).pipe(
+      Layer.provide(SqliteClient.layer({ filename }))
+    )
+
+/** Loopback and the addresses of the configuration may hold as many unfinished connections as they like. */
+const isExemptIn = (config: StellarConfig) => {
+  const ips = new Set([...config.knownPeers, ...config.preferredPeers].map((text) => text.replace(/:\d+$/, "")))
+  return (address: PeerAddress): boolean => isLoopback(address.ip) || ips.has(address.ip)
+}
+
+/**
+ * Listens, hands each link to the supervisor, and then lets the connection manager dial: whoever is called shall be told the
+ * port that was really bound. All sessions end before the listener does.
+ */
+const opening = (config: StellarConfig, ready: Deferred.Deferred<PeerSupervisor["Service"]>) =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const { listen } = config
+    const transport = yield* Transport
+    const supervisor = yield* PeerSupervisor
+    const ownAddress = yield* OwnAddress
+    if (listen !== undefined) {
+      const { address } = yield* transport.listen(tcpAddress(listen.host, listen.port), supervisor.accept)
+      ownAddress.bound(address)
+    }
+    // Finalizers run in reverse: this one before the listener's, which would cut its links off in mid-word.
+    yield* Effect.addFinalizer(() => supervisor.shutdown)
+    yield* Deferred.succeed(ready, supervisor)
+  }))
+
+const flowControl = (config: StellarConfig) =>
+  Layer.unwrap(Effect.map(
+    Application,
+    (application) => StellarFlowControl.layer(config.credit, () => application.limits().maxTxBytes)
+  ))
+
+const pullFlood = (config: StellarConfig) =>
+  Layer.unwrap(Effect.map(Application, (application) => {
+    const advertMillis = Duration.toMillis(config.advertPeriod)
+    const demandMillis = Duration.toMillis(config.demandPeriod)
+    return RuntimePullFlood.layer({
+      questions: {
+        has: application.hasTransaction,
+        answer: application.transaction,
+        limits: () => {
+          const capacity = application.limits()
+          return {
+            advert: hashesPerAdvert(capacity, advertMillis),
+            demand: hashesPerDemand(capacity, demandMillis),
+            queue: queueLength(capacity)
+          }
+        },
+        epoch: () => application.position().ledger ?? 0
+      },
+      priority: FloodPriority.TRANSACTION,
+      hashesPerMessage: limits.MAX_HASHES_PER_MESSAGE,
+      advertPeriod: config.advertPeriod,
+      demandPeriod: config.demandPeriod,
+      demandBackoff: Duration.millis(limits.DEMAND_BACKOFF_MILLIS),
+      demandBackoffMax: Duration.millis(limits.DEMAND_BACKOFF_MAX_MILLIS),
+      demandPeers: limits.DEMAND_MAX_PEERS,
+      demandMemory: Duration.millis(limits.DEMAND_MEMORY_MILLIS),
+      demandEntries: limits.DEMAND_BOOK_ENTRIES,
+      historyEntries: limits.ADVERT_HISTORY_ENTRIES,
+      answerMemory: Duration.millis(limits.DEMAND_ANSWER_MEMORY_MILLIS),
+      answerEntries: limits.DEMAND_ANSWER_ENTRIES
+    })
+  }))
+
+const connectionManager = (config: StellarConfig, ready: Deferred.Deferred<PeerSupervisor["Service"]>) =>
+  Layer.unwrap(Effect.map(OwnAddress, (ownAddress) =>
+    RuntimeConnectionManager.layer({
+      knownPeers: config.knownPeers,
+      preferredPeers: config.preferredPeers,
+      defaultPort: limits.DEFAULT_PORT,
+      ownPort: ownAddress.announcedPort,
+      listening: ownAddress.listening,
+      targetOutbound: config.targetOutbound,
+      targetOutboundWithoutInbound: config.targetOutboundWithoutInbound,
+      maxOutbound: config.maxOutbound,
+      maxPendingOutbound: config.maxPendingOutbound,
+      dialsPerTick: config.dialsPerTick,
+      tick: config.connectionTick,
+      firstTickDelay: Duration.zero,
+      resolveInterval: Duration.millis(limits.RESOLVE_INTERVAL_MILLIS),
+      resolveRetry: Duration.millis(limits.RESOLVE_RETRY_MILLIS),
+      allowLocalAddresses: config.allowLocalAddresses,
+      learnedAddresses: limits.LEARNED_ADDRESSES,
+      sharedAddresses: limits.PEERS_TO_SEND,
+      dial: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.dial(address))
+    })))

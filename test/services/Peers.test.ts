@@ -1,0 +1,378 @@
+/**
+ * Who is here: limits, claims, slots, and what subscribers hear.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Random, Stream } from "effect"
+import { idleTimeout, linkLost } from "../../src/core/DropReason.ts"
+import { format, type PeerAddress, tcpAddress } from "../../src/core/PeerAddress.ts"
+import { PeerId } from "../../src/core/PeerId.ts"
+import { isLoopback } from "../../src/core/RoutableAddress.ts"
+import * as RuntimePeers from "../../src/layers/runtime/RuntimePeers.ts"
+import { type Direction, type Peer, type PeerChange, Peers, type Pending } from "../../src/services/Peers.ts"
+
+const defaults: RuntimePeers.PeersOptions = {
+  maxInbound: 4,
+  maxOutbound: 2,
+  maxPendingInbound: 5,
+  maxPendingOutbound: 3,
+  maxPendingPerIp: 2,
+  isExempt: (address) => isLoopback(address.ip),
+  changesBuffer: 16
+}
+
+const peers = (options: Partial<RuntimePeers.PeersOptions> = {}) => RuntimePeers.layer({ ...defaults, ...options })
+
+const at = (host: number, port = 11_625): PeerAddress => tcpAddress(`192.0.2.${host}`, port)
+const reason = linkLost("ended", "")
+const [ann, bob] = [PeerId("ANN"), PeerId("BOB")]
+
+const peerOf = (id: PeerId, direction: Direction, address: PeerAddress, slot: number): Peer => ({
+  id,
+  address,
+  direction,
+  slot,
+  offer: () => true,
+  offerControl: () => true,
+  advertise: () => true,
+  demand: () => true,
+  drop: () => {}
+})
+
+const isPending = (entered: Pending | string): entered is Pending => typeof entered !== "string"
+
+const enter = (service: Peers["Service"], direction: Direction, address: PeerAddress): Pending => {
+  const entered = service.enter(direction, address)
+  if (!isPending(entered)) throw new Error(`refused: ${entered}`)
+  return entered
+}
+
+/** From the door to a peer. */
+const join = (service: Peers["Service"], id: PeerId, direction: Direction, address: PeerAddress) => {
+  const pending = enter(service, direction, address)
+  assert.isTrue(service.claim(pending, id))
+  assert.isTrue(service.hasSlot(direction))
+  const peer = peerOf(
+    id,
+    direction,
+    direction === "outbound" ? address : tcpAddress(address.ip, 11_625),
+    service.takeSlotNumber()
+  )
+  service.promote(pending, peer)
+  return { pending, peer }
+}
+
+const test = (name: string, body: (service: Peers["Service"]) => void, options?: Partial<RuntimePeers.PeersOptions>) =>
+  it.effect(name, () => Effect.provide(Effect.map(Peers, body), peers(options)))
+
+describe("The list of who is here", () => {
+  test("takes no more pending connections of a direction than allowed", (service) => {
+    const inbound = [1, 2, 3, 4, 5].map((host) => enter(service, "inbound", at(host)))
+    assert.strictEqual(service.enter("inbound", at(6)), "pending-full")
+    assert.isTrue(isPending(service.enter("outbound", at(6))))
+    service.leave(inbound[2]!, reason)
+    assert.isTrue(isPending(service.enter("inbound", at(6))))
+  })
+
+  test("takes no more pending connections of one IP than allowed, whatever their direction and port", (service) => {
+    const first = enter(service, "inbound", at(1, 50_001))
+    enter(service, "outbound", at(1))
+    assert.strictEqual(service.enter("inbound", at(1, 50_002)), "pending-of-ip-full")
+    assert.strictEqual(service.enter("outbound", at(1, 11_626)), "pending-of-ip-full")
+    assert.isTrue(isPending(service.enter("inbound", at(2))))
+    service.leave(first, reason)
+    assert.isTrue(isPending(service.enter("inbound", at(1, 50_002))))
+  })
+
+  test("counts a connection of an IP no longer once it is a peer", (service) => {
+    join(service, ann, "inbound", at(1, 50_001))
+    enter(service, "inbound", at(1, 50_002))
+    assert.isTrue(isPending(service.enter("inbound", at(1, 50_003))))
+  })
+
+  test("does not count the connections of an exempt IP", (service) => {
+    for (let port = 1; port <= 5; port++) enter(service, "inbound", tcpAddress("127.0.0.1", port))
+    assert.strictEqual(service.enter("inbound", tcpAddress("127.0.0.1", 6)), "pending-full")
+  })
+
+  test("lets one connection claim an identity, until that connection has left", (service) => {
+    const [first, second] = [enter(service, "inbound", at(1)), enter(service, "outbound", at(2))]
+    assert.isTrue(service.claim(first, ann))
+    assert.isTrue(service.claim(first, ann))
+    assert.isFalse(service.claim(second, ann))
+    assert.isTrue(service.claim(second, bob))
+    service.leave(first, reason)
+    assert.isFalse(service.claim(first, ann))
+    const third = enter(service, "inbound", at(3))
+    assert.isTrue(service.claim(third, ann))
+  })
+
+  test("refuses the identity of an authenticated peer, in either direction", (service) => {
+    const { pending } = join(service, ann, "inbound", at(1))
+    const second = enter(service, "outbound", at(2))
+    assert.isFalse(service.claim(second, ann))
+    service.leave(pending, reason)
+    assert.isTrue(service.claim(second, ann))
+  })
+
+  test("keeps the slots of the two directions apart", (service) => {
+    join(service, ann, "outbound", at(1))
+    const { pending } = join(service, bob, "outbound", at(2))
+    assert.isFalse(service.hasSlot("outbound"))
+    assert.isTrue(service.hasSlot("inbound"))
+    service.leave(pending, reason)
+    assert.isTrue(service.hasSlot("outbound"))
+  })
+
+  test("gives the lowest slot number that is free", (service) => {
+    const joined = ["A", "B", "C"].map((id, i) => join(service, PeerId(id), "inbound", at(i)))
+    assert.deepStrictEqual(joined.map(({ peer }) => peer.slot), [0, 1, 2])
+    service.leave(joined[1]!.pending, reason)
+    service.leave(joined[0]!.pending, reason)
+    assert.deepStrictEqual([service.takeSlotNumber(), service.takeSlotNumber(), service.takeSlotNumber()], [0, 1, 3])
+  })
+
+  test("lists peers in the order in which they came, in the same array until somebody comes or goes", (service) => {
+    const first = join(service, ann, "inbound", at(1))
+    const second = join(service, bob, "outbound", at(2))
+    const listed = service.all()
+    assert.deepStrictEqual(listed, [first.peer, second.peer])
+    enter(service, "inbound", at(3))
+    assert.strictEqual(service.all(), listed)
+    service.leave(first.pending, reason)
+    const again = join(service, ann, "inbound", at(1))
+    assert.deepStrictEqual(service.all(), [second.peer, again.peer])
+    assert.deepStrictEqual(listed, [first.peer, second.peer])
+  })
+
+  test("finds a peer by its identity only once it is authenticated", (service) => {
+    const pending = enter(service, "inbound", at(1))
+    service.claim(pending, ann)
+    assert.isUndefined(service.byId(ann))
+    const peer = peerOf(ann, "inbound", at(1), service.takeSlotNumber())
+    service.promote(pending, peer)
+    assert.strictEqual(service.byId(ann), peer)
+    service.leave(pending, reason)
+    assert.isUndefined(service.byId(ann))
+  })
+
+  test("knows a called address from the call on, and a caller's once it has said where it listens", (service) => {
+    const called = enter(service, "outbound", at(1))
+    assert.isTrue(service.isConnected(at(1)))
+    enter(service, "inbound", at(2, 50_000))
+    assert.isFalse(service.isConnected(at(2, 50_000)))
+    const caller = join(service, ann, "inbound", at(3, 50_000))
+    assert.isTrue(service.isConnected(at(3)))
+    assert.isFalse(service.isConnected(at(3, 50_000)))
+    service.leave(called, reason)
+    service.leave(caller.pending, reason)
+    assert.isFalse(service.isConnected(at(1)))
+    assert.isFalse(service.isConnected(at(3)))
+  })
+
+  test("knows the called address also of a peer that says it listens elsewhere", (service) => {
+    const pending = enter(service, "outbound", at(1))
+    service.claim(pending, ann)
+    service.promote(pending, peerOf(ann, "outbound", at(1, 9), service.takeSlotNumber()))
+    assert.isTrue(service.isConnected(at(1)))
+    assert.isTrue(service.isConnected(at(1, 9)))
+  })
+
+  test("knows an address as long as one of its two connections is here", (service) => {
+    const { pending } = join(service, ann, "inbound", at(1, 50_000))
+    const called = enter(service, "outbound", at(1))
+    service.leave(pending, reason)
+    assert.isTrue(service.isConnected(at(1)))
+    service.leave(called, reason)
+    assert.isFalse(service.isConnected(at(1)))
+  })
+
+  test("lets a connection leave once, however often that is said", (service) => {
+    const pending = enter(service, "inbound", at(1))
+    enter(service, "inbound", at(2))
+    const { pending: peer } = join(service, ann, "inbound", at(3))
+    for (let i = 0; i < 2; i++) {
+      service.leave(pending, reason)
+      service.leave(peer, reason)
+    }
+    assert.deepStrictEqual(service.counts(), { inbound: 0, outbound: 0, pendingInbound: 1, pendingOutbound: 0 })
+  })
+
+  test("refuses to promote what would break its limits without a sign", (service) => {
+    const promote = (pending: Pending, peer: Peer) => () => service.promote(pending, peer)
+    const gone = enter(service, "inbound", at(1))
+    service.leave(gone, reason)
+    assert.throws(promote(gone, peerOf(ann, "inbound", at(1), service.takeSlotNumber())), /not pending/)
+    const unclaimed = enter(service, "inbound", at(1))
+    assert.throws(promote(unclaimed, peerOf(ann, "inbound", at(1), 0)), /not claimed/)
+    service.claim(unclaimed, ann)
+    assert.throws(() => service.claim(unclaimed, bob), /as well/)
+    assert.throws(promote(unclaimed, peerOf(ann, "inbound", at(1), 7)), /not taken/)
+    service.promote(unclaimed, peerOf(ann, "inbound", at(1), 0))
+    assert.throws(promote(unclaimed, peerOf(ann, "inbound", at(1), 0)), /not pending/)
+    const full = enter(service, "outbound", at(2))
+    service.claim(full, bob)
+    assert.throws(promote(full, peerOf(bob, "outbound", at(2), service.takeSlotNumber())), /no slot/)
+  }, { maxOutbound: 0 })
+
+  it.effect("tells each subscriber who comes and goes, and of pending connections nothing", () =>
+    Effect.gen(function*() {
+      const service = yield* Peers
+      const heard = yield* Effect.forEach(
+        [1, 2],
+        () => Effect.forkChild(Stream.runCollect(Stream.take(service.changes, 3)), { startImmediately: true })
+      )
+      service.leave(enter(service, "inbound", at(9)), reason)
+      const first = join(service, ann, "inbound", at(1))
+      service.leave(first.pending, idleTimeout)
+      const second = join(service, bob, "outbound", at(2))
+      const changes: ReadonlyArray<PeerChange> = [
+        { _tag: "PeerJoined", peer: first.peer },
+        { _tag: "PeerLeft", peer: first.peer, reason: idleTimeout },
+        { _tag: "PeerJoined", peer: second.peer }
+      ]
+      for (const fiber of heard) assert.deepStrictEqual(yield* Fiber.join(fiber), changes)
+    }).pipe(Effect.provide(peers())))
+
+  it.effect("drops the oldest news of a subscriber that is busy", () =>
+    Effect.gen(function*() {
+      const service = yield* Peers
+      const heard: Array<string> = []
+      const fiber = yield* Effect.forkChild(
+        Stream.runForEach(Stream.take(service.changes, 3), (change) => {
+          heard.push(change._tag)
+          // Busy with the first while four more come.
+          return heard.length === 1
+            ? Effect.sync(() => {
+              service.leave(join(service, ann, "inbound", at(1)).pending, reason)
+              service.leave(join(service, bob, "inbound", at(2)).pending, reason)
+              join(service, ann, "inbound", at(1))
+            })
+            : Effect.void
+        }),
+        { startImmediately: true }
+      )
+      join(service, PeerId("CYD"), "outbound", at(3))
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(heard, ["PeerJoined", "PeerLeft", "PeerJoined"])
+    }).pipe(Effect.provide(peers({ changesBuffer: 2 }))))
+})
+
+/** The same list, kept the plainest way: one array, and each answer found by looking through it. */
+interface Row {
+  readonly pending: Pending
+  id: PeerId | undefined
+  peer: Peer | undefined
+  /** The place in the order of those that became peers. */
+  since: number
+}
+
+const pick = <A>(random: (below: number) => number, items: ReadonlyArray<A>): A | undefined =>
+  items[random(items.length)]
+
+describe("The list of who is here, under 10,000 random operations", () => {
+  it.effect.each([1, 2, 3])(
+    "answers as a plain array does, never beyond a limit, and leaks no slot (seed %i)",
+    (seed) =>
+      Effect.gen(function*() {
+        const service = yield* Peers
+        const source = yield* Random.Random
+        const random = (below: number) => Math.floor(source.nextDoubleUnsafe() * below)
+        const ids = Array.from({ length: 12 }, (_, i) => PeerId(`P${i}`))
+        const everywhere = [1, 2, 3, 4].flatMap((host) => [at(host, 1), at(host, 2), tcpAddress("127.0.0.1", host)])
+        const directions: ReadonlyArray<Direction> = ["inbound", "outbound"]
+        let rows: ReadonlyArray<Row> = []
+        let joined = 0
+        const happened = { refused: 0, refusedForIp: 0, claimed: 0, notClaimed: 0, promoted: 0, noSlot: 0, left: 0 }
+
+        const those = (direction: Direction, isPeer: boolean) =>
+          rows.filter((row) => row.pending.direction === direction && (row.peer !== undefined) === isPeer)
+
+        const step = () => {
+          const row = pick(random, rows)
+          switch (random(5)) {
+            case 0:
+            case 1: {
+              const direction = pick(random, directions) ?? "inbound"
+              const address = pick(random, everywhere) ?? at(1)
+              const isFull = those(direction, false).length
+                === (direction === "inbound" ? defaults.maxPendingInbound : defaults.maxPendingOutbound)
+              const ofIp = rows.filter((one) => one.peer === undefined && one.pending.address.ip === address.ip).length
+              const entered = service.enter(direction, address)
+              if (isFull) {
+                happened.refused++
+                return assert.strictEqual(entered, "pending-full")
+              }
+              if (!isLoopback(address.ip) && ofIp >= defaults.maxPendingPerIp) {
+                happened.refusedForIp++
+                return assert.strictEqual(entered, "pending-of-ip-full")
+              }
+              if (!isPending(entered)) return assert.fail(`refused: ${entered}`)
+              rows = [...rows, { pending: entered, id: undefined, peer: undefined, since: 0 }]
+              return
+            }
+            case 2: {
+              if (row === undefined || row.id !== undefined) return
+              const id = pick(random, ids) ?? ann
+              const isHere = rows.some((one) => one.id === id)
+              assert.strictEqual(service.claim(row.pending, id), !isHere)
+              happened[isHere ? "notClaimed" : "claimed"]++
+              if (!isHere) row.id = id
+              return
+            }
+            case 3: {
+              const ready = pick(random, rows.filter((one) => one.id !== undefined && one.peer === undefined))
+              if (ready === undefined || ready.id === undefined) return
+              const { address, direction } = ready.pending
+              const most = direction === "inbound" ? defaults.maxInbound : defaults.maxOutbound
+              const hasSlot = those(direction, true).length < most
+              assert.strictEqual(service.hasSlot(direction), hasSlot)
+              happened[hasSlot ? "promoted" : "noSlot"]++
+              if (!hasSlot) return
+              const slot = service.takeSlotNumber()
+              const taken = new Set(rows.map((one) => one.peer?.slot))
+              assert.isFalse(taken.has(slot))
+              for (let lower = 0; lower < slot; lower++) assert.isTrue(taken.has(lower))
+              ready.peer = peerOf(ready.id, direction, address, slot)
+              ready.since = ++joined
+              service.promote(ready.pending, ready.peer)
+              return
+            }
+            default:
+              if (row === undefined) return
+              happened.left++
+              service.leave(row.pending, reason)
+              rows = rows.filter((one) => one !== row)
+          }
+        }
+
+        const compare = () => {
+          const here = [...rows].sort((a, b) => a.since - b.since).flatMap(({ peer }) => peer ?? [])
+          assert.deepStrictEqual(service.all(), here)
+          assert.deepStrictEqual(service.counts(), {
+            inbound: those("inbound", true).length,
+            outbound: those("outbound", true).length,
+            pendingInbound: those("inbound", false).length,
+            pendingOutbound: those("outbound", false).length
+          })
+          for (const id of ids) assert.strictEqual(service.byId(id), here.find((peer) => peer.id === id))
+          for (const address of everywhere) {
+            const isHere = rows.some((row) =>
+              format(row.pending.address) === format(address)
+              && (row.peer !== undefined || row.pending.direction === "outbound")
+            )
+            assert.strictEqual(service.isConnected(address), isHere)
+          }
+        }
+
+        for (let operation = 0; operation < 10_000; operation++) {
+          step()
+          compare()
+        }
+        for (const [what, times] of Object.entries(happened)) assert.isAbove(times, 50, what)
+        for (const row of rows) service.leave(row.pending, reason)
+        rows = []
+        compare()
+        assert.strictEqual(service.takeSlotNumber(), 0)
+      }).pipe(Random.withSeed(seed), Effect.provide(peers()))
+  )
+})
