@@ -110,23 +110,25 @@ export interface Storage {
  *
  * @example
  * ```ts
- * const node = StellarNode.layerNode(testnet(), { filename: "peers.db" }).pipe(
- *   Layer.provide(MemoryApplication.layer({ passphrase: testnet().passphrase }))
+ * const config = testnet()
+ * const node = StellarNode.layerNode(config, { filename: "peers.db" }).pipe(
+ *   Layer.provide(MemoryApplication.layer(config)),
+ *   Layer.provide(NodeCrypto.layer)
  * )
  * ```
  */
 export const layerNode = (
   config: StellarConfig,
   storage: Storage = {}
-): Layer.Layer<Overlay | Crypto, NodeError, Application> =>
+): Layer.Layer<Overlay, NodeError, Application> =>
   layer(config).pipe(
     Layer.provide(Layer.mergeAll(
       TcpTransport.layer({ backlog: limits.LISTEN_BACKLOG }),
       NodeAddressResolver.layer,
       SecureRandom.layerWebCrypto,
+      NodeCrypto.layer,
       stores(storage)
-    )),
-    Layer.provideMerge(NodeCrypto.layer)
+    ))
   )
 
 /** What a node of this machine can end with while it is built. */

@@ -141,7 +141,11 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         link,
         body,
         interruptedFor: () => session?.failure ?? Drop.Shutdown,
-        ended: (reason) => Effect.sync(() => farewell(session, pending, link.remoteAddress, asStellarDrop(reason))),
+        ended: (reason) =>
+          Effect.andThen(
+            Effect.sync(() => farewell(session, pending, link.remoteAddress, asStellarDrop(reason))),
+            Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip)))
+          ),
         lastWords: handshake.lastWords,
         closeDeadline
       })
