@@ -18,7 +18,10 @@ const copied = [
   ".oxlintrc.json",
   "dprint.json",
   "scripts",
-  "src/core/stellar/transactionGrammar.generated.ts"
+  "src/core/stellar/transactionGrammar.generated.ts",
+  "docs/limits.md",
+  "src/core/limits.ts",
+  "src/core/stellar/limits.ts"
 ]
 
 /** A module of every room, so that a planted import has something to point at. Comments may name a network. */
