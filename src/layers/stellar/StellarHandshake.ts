@@ -51,14 +51,16 @@ export interface HandshakeOptions
 const SECRET_BYTES = 32
 const NONCE_BYTES = 32
 const EMPTY = new Uint8Array(0)
-const textDecoder = new TextDecoder("latin1")
 const textEncoder = new TextEncoder()
+
+/** A text of the wire, a character a byte. (A `TextDecoder` for latin1 is one for windows-1252, which moves 0x80 to 0x9f.) */
+const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
 
 /** Reads the last words in a message of kind ERROR_MSG: a typed reason, or that it is corrupt. */
 export const readLastWords = (message: Uint8Array): DropReason => {
   const decoded = decodeMessage(message)
   return Result.isSuccess(decoded) && decoded.success._tag === "ERROR_MSG"
-    ? remoteError(decoded.success.error.code, textDecoder.decode(decoded.success.error.msg))
+    ? remoteError(decoded.success.error.code, textOf(decoded.success.error.msg))
     : Drop.CorruptXdr
 }
 
@@ -208,7 +210,7 @@ const fromResult = <A>(result: Result.Result<A, DropReason>): Effect.Effect<A, D
 const claimOf = (hello: Hello, link: Link): Claim => ({
   id: peerIdFromPublicKey(hello.peerID),
   address: tcpAddress(link.remoteAddress.ip, portOf(hello)),
-  versionText: textDecoder.decode(hello.versionStr),
+  versionText: textOf(hello.versionStr),
   versions: { ledger: hello.ledgerVersion, overlay: hello.overlayVersion, overlayMin: hello.overlayMinVersion },
   certificateExpiresAtSeconds: hello.cert.expiration
 })
