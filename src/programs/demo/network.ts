@@ -1,0 +1,162 @@
+/**
+ * A network of whole nodes in this process: each with its own services, its own database and its own sockets.
+ */
+import { Clock, Context, Effect, Layer, Path, Redacted, Scope } from "effect"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import type { CryptoShape, Signer } from "../../core/Crypto.ts"
+import { format } from "../../core/PeerAddress.ts"
+import { encodeSeed } from "../../core/stellar/StrKey.ts"
+import * as MemoryApplication from "../../layers/stellar/MemoryApplication.ts"
+import * as StellarNode from "../../layers/stellar/StellarNode.ts"
+import { Crypto } from "../../services/Crypto.ts"
+import { Application } from "../../services/stellar/Application.ts"
+import { Overlay } from "../../services/stellar/Overlay.ts"
+import { privateNetwork } from "../../services/stellar/StellarConfig.ts"
+import { failed } from "../CommandFailed.ts"
+import { machine } from "../machine.ts"
+import type { FloodTally } from "./FloodTally.ts"
+import { isSignedPayment } from "./payment.ts"
+import type { Edge } from "./topology.ts"
+
+const SEED_BYTES = 32
+const NANOS_PER_MILLI = 1e6
+/** How often we look whether all links are there, and for how long: four rounds of dialling. */
+const LOOK_MILLIS = 20
+const FORMING_SECONDS = 12
+/** A ledger takes this many transactions a second of those that the demo makes, and so adverts are never the bottleneck. */
+const ROOM = 10
+
+/** A node of the network, from outside. */
+export interface DemoNode {
+  readonly number: number
+  readonly overlay: Overlay["Service"]
+  readonly signer: Signer
+  /** Links that it has when the network stands. */
+  readonly links: number
+}
+
+/** What all nodes of a network have in common. */
+export interface DemoNetwork {
+  readonly passphrase: string
+  readonly networkId: Uint8Array
+  readonly edges: ReadonlyArray<Edge>
+  /** Messages a second, over all nodes. */
+  readonly rate: number
+  readonly tally: FloodTally
+  /** Where the databases are. */
+  readonly folder: string
+}
+
+/** The clock of all latencies, in milliseconds. */
+const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / NANOS_PER_MILLI
+
+/** Passes everything on, and tells the tally what this node says and what reaches it with a good signature. */
+const counting = (network: DemoNetwork, node: number): Layer.Layer<Application, never, Crypto> =>
+  Layer.effect(
+    Application,
+    Effect.gen(function*() {
+      const { networkId, passphrase, rate, tally } = network
+      const crypto = yield* Crypto
+      const clock = yield* Clock.Clock
+      const application = yield* MemoryApplication.make({
+        passphrase,
+        policy: "all",
+        transactionsPerSecond: ROOM * Math.ceil(rate),
+        limits: {
+          maxTxSetOperations: Math.max(MemoryApplication.ledgerLimits("private").maxTxSetOperations, ROOM * rate)
+        }
+      })
+      const { judge } = application
+      if (judge.answers === "later") return yield* Effect.die(new Error("an application in memory answers at once"))
+      return {
+        ...application,
+        judge: {
+          answers: "at once",
+          receive: (batch) => {
+            const verdicts = judge.receive(batch)
+            const now = steadyMillis(clock)
+            batch.forEach(({ bytes, hash, kind }, i) => {
+              const isGood = kind === "SCP_MESSAGE"
+                // The verdict on a statement with a wrong signature is to forget it.
+                ? verdicts[i] === "relay" || verdicts[i] === "keep"
+                : isSignedPayment(crypto, networkId, bytes)
+              if (isGood) tally.delivered(node, hash, now)
+            })
+            return verdicts
+          }
+        },
+        originate: (message) => {
+          tally.originated(message.kind === "SCP_MESSAGE" ? "scp" : "tx", node, message.hash, steadyMillis(clock))
+          application.originate(message)
+        }
+      }
+    })
+  )
+
+/** Builds one node in a Scope of its own; it dials the nodes that are there already. */
+const startNode = Effect.fnUntraced(function*(
+  network: DemoNetwork,
+  crypto: CryptoShape,
+  number: number,
+  earlier: ReadonlyArray<DemoNode>,
+  scope: Scope.Scope
+) {
+  const random = yield* SecureRandom.SecureRandom
+  const path = yield* Path.Path
+  const seed = yield* random.randomBytes(SEED_BYTES)
+  const called = network.edges.filter(({ caller }) => caller === number).map(({ called }) => called)
+  const knownPeers = called.flatMap((node) => earlier[node]?.overlay.listening ?? []).map(format)
+  const config = privateNetwork(network.passphrase, {
+    seed: Redacted.make(encodeSeed(seed)),
+    listen: { host: "127.0.0.1", port: 0 },
+    knownPeers,
+    // The shape of the network is what is shown: nobody calls whom they only heard of.
+    allowLocalAddresses: false,
+    maxOutbound: called.length,
+    targetOutbound: called.length,
+    targetOutboundWithoutInbound: called.length
+  })
+  const node = StellarNode.layer(config).pipe(
+    Layer.provide(counting(network, number)),
+    Layer.provide(machine(path.join(network.folder, `node-${number}.db`)))
+  )
+  // A memo map of its own: of what the nodes are made of, nothing is shared.
+  const context = yield* Layer.buildWithMemoMap(node, Layer.makeMemoMapUnsafe(), scope)
+  return {
+    number,
+    overlay: Context.get(context, Overlay),
+    signer: crypto.signer(seed),
+    links: network.edges.filter(({ called, caller }) => called === number || caller === number).length
+  } satisfies DemoNode
+})
+
+const missingLink = Effect.fnUntraced(function*(nodes: ReadonlyArray<DemoNode>) {
+  for (const node of nodes) {
+    const { length } = yield* node.overlay.peers
+    if (length < node.links) return { ...node, found: length }
+  }
+  return undefined
+})
+
+/** Starts the nodes one after the other and waits until all links are there. All of them stop when the Scope closes. */
+export const startNetwork = Effect.fnUntraced(function*(network: DemoNetwork, count: number) {
+  const crypto = yield* Crypto
+  // They stop at the same time, as if the machine were switched off.
+  const scope = yield* Scope.fork(yield* Effect.scope, "parallel")
+  const nodes: Array<DemoNode> = []
+  for (let number = 0; number < count; number++) {
+    const own = yield* Scope.fork(scope)
+    nodes.push(yield* startNode(network, crypto, number, nodes, own))
+  }
+  const tries = FORMING_SECONDS * 1000 / LOOK_MILLIS
+  for (let i = 0; i < tries; i++) {
+    if ((yield* missingLink(nodes)) === undefined) return nodes
+    yield* Effect.sleep(LOOK_MILLIS)
+  }
+  const alone = yield* missingLink(nodes)
+  if (alone === undefined) return nodes
+  return yield* failed(
+    `The network did not form in ${FORMING_SECONDS} s: node ${alone.number} has ${alone.found} of ${alone.links} links. ` +
+      "The machine may be too busy: try fewer nodes."
+  )
+})
