@@ -9,6 +9,7 @@ import { isIPv4 } from "node:net"
 import type { PeerId } from "../core/PeerId.ts"
 import { DEFAULT_PORT, MAX_INBOUND, TARGET_OUTBOUND, TARGET_OUTBOUND_WITHOUT_INBOUND } from "../core/stellar/limits.ts"
 import { parsePeerId } from "../core/stellar/StrKey.ts"
+import * as Machine from "../layers/node/Machine.ts"
 import * as NodeAddressResolver from "../layers/node/NodeAddressResolver.ts"
 import { resolvePeerAddress } from "../layers/runtime/resolvePeerAddress.ts"
 import * as MemoryApplication from "../layers/stellar/MemoryApplication.ts"
@@ -18,7 +19,6 @@ import { Overlay } from "../services/stellar/Overlay.ts"
 import type { RelayPolicy, StellarConfig } from "../services/stellar/StellarConfig.ts"
 import type { ListenError } from "../services/Transport.ts"
 import { type CommandFailed, ExitCode, failed, wrongUsage } from "./CommandFailed.ts"
-import { machine } from "./machine.ts"
 import { type NetworkChoice, networkFlag } from "./networkChoice.ts"
 import { documentOf, type NodeEvent, textOf } from "./nodeEvents.ts"
 import { print, printJson } from "./printing.ts"
@@ -287,5 +287,5 @@ const nodeOf = (
       trusted,
       ...(policy === undefined ? {} : { policy })
     })),
-    Layer.provide(machine(database))
+    Layer.provide(Machine.layer({ filename: database }))
   )

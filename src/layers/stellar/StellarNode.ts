@@ -5,7 +5,7 @@
  * each then has its own, because all state is made when the layer is built.
  */
 import { Deferred, Duration, Effect, Layer } from "effect"
-import * as SecureRandom from "effect/crypto/SecureRandom"
+import type * as SecureRandom from "effect/crypto/SecureRandom"
 import type { AddressResolver } from "effect/net/AddressResolver"
 import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
 import { isLoopback } from "../../core/RoutableAddress.ts"
@@ -21,15 +21,7 @@ import type { Overlay } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
 import { type ListenError, Transport } from "../../services/Transport.ts"
-import * as MemoryBanList from "../memory/MemoryBanList.ts"
-import * as MemoryPeerStore from "../memory/MemoryPeerStore.ts"
-import * as NodeAddressResolver from "../node/NodeAddressResolver.ts"
-import * as NodeCrypto from "../node/NodeCrypto.ts"
-import * as SqliteBanList from "../node/SqliteBanList.ts"
-import * as SqliteClient from "../node/SqliteClient.ts"
-import type { SqliteMigrationError } from "../node/SqliteMigrations.ts"
-import * as SqlitePeerStore from "../node/SqlitePeerStore.ts"
-import * as TcpTransport from "../node/TcpTransport.ts"
+import * as Machine from "../node/Machine.ts"
 import * as RuntimeConnectionManager from "../runtime/RuntimeConnectionManager.ts"
 import * as RuntimeFloodGate from "../runtime/RuntimeFloodGate.ts"
 import * as RuntimeOwnAddress from "../runtime/RuntimeOwnAddress.ts"
@@ -97,12 +89,6 @@ export const layer = (
   }))
 }
 
-/** Where a node of this machine keeps what survives a restart. */
-export interface Storage {
-  /** The SQLite file of peers and bans, made if it is missing; absent: they are kept in memory only. */
-  readonly filename?: string
-}
-
 /**
  * A Stellar node with the sockets, the crypto, the resolver and the SQLite of this machine.
  *
@@ -119,33 +105,9 @@ export interface Storage {
  */
 export const layerNode = (
   config: StellarConfig,
-  storage: Storage = {}
-): Layer.Layer<Overlay, NodeError, Application> =>
-  layer(config).pipe(
-    Layer.provide(Layer.mergeAll(
-      TcpTransport.layer({ backlog: limits.LISTEN_BACKLOG }),
-      NodeAddressResolver.layer,
-      SecureRandom.layerWebCrypto,
-      NodeCrypto.layer,
-      stores(storage)
-    ))
-  )
-
-/** What a node of this machine can end with while it is built. */
-export type NodeError =
-  | ListenError
-  | StellarIdentity.InvalidSeed
-  | SqliteClient.SqliteOpenError
-  | SqliteMigrationError
-
-const stores = (
-  { filename }: Storage
-): Layer.Layer<PeerStore | BanList, SqliteClient.SqliteOpenError | SqliteMigrationError> =>
-  filename === undefined
-    ? Layer.mergeAll(MemoryPeerStore.layer(), MemoryBanList.layer())
-    : Layer.mergeAll(SqlitePeerStore.layer(), SqliteBanList.layer()).pipe(
-      Layer.provide(SqliteClient.layer({ filename }))
-    )
+  storage: Machine.Storage = {}
+): Layer.Layer<Overlay, ListenError | StellarIdentity.InvalidSeed | Machine.StorageError, Application> =>
+  Layer.provide(layer(config), Machine.layer(storage))
 
 /** Loopback and the addresses of the configuration may hold as many unfinished connections as they like. */
 const isExemptIn = (config: StellarConfig) => {

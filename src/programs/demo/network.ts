@@ -6,6 +6,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import type { CryptoShape, Signer } from "../../core/Crypto.ts"
 import { format } from "../../core/PeerAddress.ts"
 import { encodeSeed } from "../../core/stellar/StrKey.ts"
+import * as Machine from "../../layers/node/Machine.ts"
 import * as MemoryApplication from "../../layers/stellar/MemoryApplication.ts"
 import * as StellarNode from "../../layers/stellar/StellarNode.ts"
 import { Crypto } from "../../services/Crypto.ts"
@@ -13,7 +14,6 @@ import { Application } from "../../services/stellar/Application.ts"
 import { Overlay } from "../../services/stellar/Overlay.ts"
 import { privateNetwork } from "../../services/stellar/StellarConfig.ts"
 import { failed } from "../CommandFailed.ts"
-import { machine } from "../machine.ts"
 import type { FloodTally } from "./FloodTally.ts"
 import { isSignedPayment } from "./payment.ts"
 import type { Edge } from "./topology.ts"
@@ -118,7 +118,7 @@ const startNode = Effect.fnUntraced(function*(
   })
   const node = StellarNode.layer(config).pipe(
     Layer.provide(counting(network, number)),
-    Layer.provide(machine(path.join(network.folder, `node-${number}.db`)))
+    Layer.provide(Machine.layer({ filename: path.join(network.folder, `node-${number}.db`) }))
   )
   // A memo map of its own: of what the nodes are made of, nothing is shared.
   const context = yield* Layer.buildWithMemoMap(node, Layer.makeMemoMapUnsafe(), scope)
