@@ -2,7 +2,7 @@
  * Who has originated what, and whom it has reached: every message, every node.
  */
 import type { ItemHash } from "../../core/ItemHash.ts"
-import { LatencyHistogram } from "./LatencyHistogram.ts"
+import { LatencyHistogram } from "../../testing/LatencyHistogram.ts"
 
 /** The kinds of flood: statements of consensus are pushed, transactions are advertised and pulled. */
 export const kinds = ["scp", "tx"] as const

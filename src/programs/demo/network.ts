@@ -13,9 +13,9 @@ import { Crypto } from "../../services/Crypto.ts"
 import { Application } from "../../services/stellar/Application.ts"
 import { Overlay } from "../../services/stellar/Overlay.ts"
 import { privateNetwork } from "../../services/stellar/StellarConfig.ts"
+import { isSignedPayment } from "../../testing/stellar/SignedPayment.ts"
 import { failed } from "../CommandFailed.ts"
 import type { FloodTally } from "./FloodTally.ts"
-import { isSignedPayment } from "./payment.ts"
 import type { Edge } from "./topology.ts"
 
 const SEED_BYTES = 32

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { ItemHash } from "../../../src/core/ItemHash.ts"
 import * as NodeCrypto from "../../../src/layers/node/NodeCrypto.ts"
 import { FloodTally } from "../../../src/programs/demo/FloodTally.ts"
-import { LatencyHistogram } from "../../../src/programs/demo/LatencyHistogram.ts"
+import { LatencyHistogram } from "../../../src/testing/LatencyHistogram.ts"
 
 const crypto = NodeCrypto.make()
 const hash = (name: string): ItemHash => crypto.sha256(new TextEncoder().encode(name))

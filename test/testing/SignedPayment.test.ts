@@ -1,11 +1,11 @@
 /** Payments, read and verified by the SDK that others use. */
 import { assert, describe, it } from "@effect/vitest"
 import { Keypair, Transaction, TransactionBuilder } from "@stellar/stellar-sdk"
-import * as ItemHash from "../../../src/core/ItemHash.ts"
-import { encodePublicKey } from "../../../src/core/stellar/StrKey.ts"
-import { walkEnvelope } from "../../../src/core/stellar/TransactionWalk.ts"
-import * as NodeCrypto from "../../../src/layers/node/NodeCrypto.ts"
-import { isSignedPayment, signedPayment } from "../../../src/programs/demo/payment.ts"
+import * as ItemHash from "../../src/core/ItemHash.ts"
+import { encodePublicKey } from "../../src/core/stellar/StrKey.ts"
+import { walkEnvelope } from "../../src/core/stellar/TransactionWalk.ts"
+import * as NodeCrypto from "../../src/layers/node/NodeCrypto.ts"
+import { isSignedPayment, signedPayment } from "../../src/testing/stellar/SignedPayment.ts"
 
 const passphrase = "a test of payments"
 const crypto = NodeCrypto.make()
