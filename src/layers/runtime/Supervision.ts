@@ -28,17 +28,19 @@ export interface Supervised {
   readonly closeDeadline: Effect.Effect<void>
 }
 
-const reasonOf = (exit: Exit.Exit<never, DropReason>, interruptedFor: () => DropReason): DropReason => {
+/** The reason that is in an exit; where there is none the fiber was interrupted, and `interruptedFor` says why. */
+export const reasonOf = (exit: Exit.Exit<unknown, DropReason>, interruptedFor: () => DropReason): DropReason => {
   const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) return reason.error
-    if (Cause.isDieReason(reason)) return bug(detailOf(reason.defect))
+    if (Cause.isDieReason(reason)) return bugOf(reason.defect)
   }
   return interruptedFor()
 }
 
-const detailOf = (defect: unknown): string =>
-  defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)
+/** A defect, as the reason for which its session ends. */
+export const bugOf = (defect: unknown): DropReason =>
+  bug(defect instanceof Error ? (defect.stack ?? defect.message) : String(defect))
 
 /** Says what there is to say, half-closes, and reads on until the other side has closed too, or time is up. */
 const close = (link: Link, words: Uint8Array | undefined): Effect.Effect<void> =>

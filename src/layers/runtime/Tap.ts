@@ -43,6 +43,7 @@ export interface MessageTap<A> {
 
 interface Subscriber<A> {
   readonly queue: Queue.Queue<A | Missed>
+  readonly capacity: number
   readonly waits: boolean
   missed: number
 }
@@ -54,14 +55,17 @@ export const makeMessageTap = <A>(): MessageTap<A> => {
 
   const offer = (to: Subscriber<A>, messages: ReadonlyArray<A>): Effect.Effect<unknown> | undefined => {
     for (let i = 0; i < messages.length; i++) {
-      if (to.missed > 0) {
+      if (to.waits) {
+        if (!Queue.offerUnsafe(to.queue, messages[i]!)) return Queue.offerAll(to.queue, messages.slice(i))
+      } else if (Queue.sizeUnsafe(to.queue) >= to.capacity) {
+        to.missed += 1
+        missed += 1
+      } else {
         const gap: Missed = { _tag: "Missed", count: to.missed }
-        if (Queue.offerUnsafe(to.queue, gap)) to.missed = 0
+        if (gap.count > 0) Queue.offerUnsafe(to.queue, gap)
+        to.missed = 0
+        Queue.offerUnsafe(to.queue, messages[i]!)
       }
-      if (to.missed === 0 && Queue.offerUnsafe(to.queue, messages[i]!)) continue
-      if (to.waits) return Queue.offerAll(to.queue, messages.slice(i))
-      to.missed += 1
-      missed += 1
     }
     return undefined
   }
@@ -79,10 +83,15 @@ export const makeMessageTap = <A>(): MessageTap<A> => {
     stream: (options) =>
       Stream.unwrap(Effect.map(
         Effect.acquireRelease(
-          Effect.map(Queue.bounded<A | Missed>(options.capacity), (queue) => {
-            const subscriber: Subscriber<A> = { queue, waits: options.whenFull === "wait", missed: 0 }
-            subscribers.add(subscriber)
-            return subscriber
+          Effect.suspend(() => {
+            const waits = options.whenFull === "wait"
+            const capacity = Math.max(1, options.capacity)
+            // One place more for the word that some were missed: it shall not cost the message behind it its own.
+            return Effect.map(Queue.bounded<A | Missed>(waits ? capacity : capacity + 1), (queue) => {
+              const subscriber: Subscriber<A> = { queue, capacity, waits, missed: 0 }
+              subscribers.add(subscriber)
+              return subscriber
+            })
           }),
           (subscriber) =>
             Effect.andThen(Effect.sync(() => subscribers.delete(subscriber)), Queue.shutdown(subscriber.queue))

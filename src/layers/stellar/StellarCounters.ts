@@ -12,6 +12,8 @@ export const makeCounters = () => ({
   floodDuplicate: 0,
   floodRelayed: 0,
   floodForgotten: 0,
+  /** Messages that had no verdict when their session ended: a later copy counts as new, unless the application failed on them. */
+  floodUnjudged: 0,
   /** Flood messages beyond the peer's rate: dropped, credit returned. */
   floodOverRate: 0,
   /** Messages with a discriminant that the transaction grammar does not know. */

@@ -84,8 +84,9 @@ export const layer = (
       Layer.provideMerge(Layer.mergeAll(floodGate, pullFlood(config), handshake, flowControl(config))),
       Layer.provideMerge(Layer.mergeAll(identity, ownAddress, peers, StellarFraming.layer))
     )
-    // Only its own tag is let out: two nodes, or two networks, may stand side by side in one program.
-    return Layer.provide(StellarOverlay.layer, inside)
+    // Only its own tag is let out: two nodes, or two networks, may stand side by side in one program. Fresh, because a layer
+    // that is a module constant is built once a program, and the second node would be the first.
+    return Layer.provide(Layer.fresh(StellarOverlay.layer), inside)
   }))
 }
 

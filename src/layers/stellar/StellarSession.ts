@@ -8,13 +8,13 @@
  * What a session may not do is wait: what has to wait (an application that answers later, a subscriber that asked to be waited
  * for) goes into `inbox`, with its credit, and is taken up by a fiber that lives only as long as there is something in it.
  */
-import { Duration, Effect, Result } from "effect"
+import { Cause, Duration, Effect, Result } from "effect"
 import type { Clock } from "effect/Clock"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import type { Channel } from "../../core/Channel.ts"
 import type { Grant, ReceiveLedger, SendLedger } from "../../core/CreditLedger.ts"
 import type { CryptoShape } from "../../core/Crypto.ts"
-import { bug, type DropReason, idleTimeout } from "../../core/DropReason.ts"
+import { type DropReason, idleTimeout } from "../../core/DropReason.ts"
 import type { FrameDecoder } from "../../core/FrameDecoder.ts"
 import * as ItemHash from "../../core/ItemHash.ts"
 import { Outbox, type OutboxLimits } from "../../core/Outbox.ts"
@@ -52,7 +52,7 @@ import type { Stellar } from "../../services/stellar/Overlay.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
 import type { Link } from "../../services/Transport.ts"
 import type { SealBuffer } from "../runtime/SealBuffer.ts"
-import { lostLink } from "../runtime/Supervision.ts"
+import { bugOf, lostLink } from "../runtime/Supervision.ts"
 import type { MessageTap } from "../runtime/Tap.ts"
 import { Wake } from "../runtime/Wake.ts"
 import { encoded } from "./encoded.ts"
@@ -88,8 +88,6 @@ export interface SessionParts {
   readonly fork: (effect: Effect.Effect<void>) => () => void
 }
 
-/** Received messages of one chunk are copied into slabs of at most this size. */
-const SLAB_BYTES = 65_536
 const EMPTY = new Uint8Array(0)
 const KIND_BYTES = 4
 const scp = scpOffsets()
@@ -167,11 +165,17 @@ export class StellarSession implements Peer {
   private readonly transactionSetQueries: QueryWindow
   private readonly quorumSetQueries: QueryWindow
 
-  private slab = EMPTY
-  private slabUsed = 0
+  /** The chunk that is being taken in, and the copy of it that outlives it, once something in it is to be kept. */
+  private chunk: Uint8Array = EMPTY
+  private copy: Uint8Array | undefined
   private batch: Array<Flooded> = []
+  /** Whether a chunk is being taken in: what ends the session then, ends it when that is through. */
+  private isReceiving = false
+  /** Whether the last frame was one too many in process: what stands behind it waits in the decoder. */
+  private isFull = false
   private readonly inbox: Array<ReadonlyArray<Flooded>> = []
   private isEmptyingInbox = false
+  private hasLeft = false
   private leaveInbox: () => void = () => {}
   private room: (() => void) | undefined
   private hasSentPeers = false
@@ -234,7 +238,7 @@ export class StellarSession implements Peer {
   readonly run: Effect.Effect<never, DropReason> = Effect.acquireUseRelease(
     Effect.sync(() => {
       this.link.onWritable(() => this.wake.notify())
-      this.wake.handle(() => this.flush(), (defect) => this.drop(bug(String(defect))))
+      this.wake.handle(() => this.flush(), (defect) => this.drop(bugOf(defect)))
       this.offerControl(grantMessage(this.initialGrant))
       this.requestScpState(this.firstLedgerToAskFor())
     }),
@@ -243,7 +247,9 @@ export class StellarSession implements Peer {
       Effect.sync(() => {
         this.link.onWritable(undefined)
         this.wake.handle(undefined)
+        this.hasLeft = true
         this.leaveInbox()
+        this.forgetUnjudged()
       })
   )
 
@@ -278,13 +284,25 @@ export class StellarSession implements Peer {
       this.bytesRead += chunk.length
       this.around.counters.bytesRead += chunk.length
     }
-    const refusal = this.decoder.push(chunk, this.onFrame)
-    if (refusal !== undefined) this.failure ??= Drop.BadRecordLength
-    this.judgeBatch()
+    this.isReceiving = true
+    this.takeIn(chunk)
+    // A verdict that was given at once made room for what it had to wait for.
+    while (this.isFull && this.failure === undefined && this.received.canRead()) this.takeIn(EMPTY)
+    this.isReceiving = false
     if (this.failure !== undefined) return false
     // What this peer's own messages caused goes out in the same turn: a grant that waits costs the peer a round trip.
     this.flush()
-    return this.received.canRead()
+    return this.failure === undefined && this.received.canRead()
+  }
+
+  private takeIn(chunk: Uint8Array): void {
+    this.isFull = false
+    this.chunk = chunk
+    const refusal = this.decoder.push(chunk, this.onFrame)
+    this.chunk = EMPTY
+    this.copy = undefined
+    if (refusal !== undefined) this.failure ??= Drop.BadRecordLength
+    this.judgeBatch()
   }
 
   private readonly onFrame = (bytes: Uint8Array, start: number, end: number): boolean => {
@@ -308,7 +326,8 @@ export class StellarSession implements Peer {
     }
     const done = isFlood ? this.onFlood(kind, bytes, from, to) : this.onControl(kind, bytes, from, to)
     if (done) this.consume(size, isFlood)
-    return this.failure === undefined && this.received.canRead()
+    this.isFull = !this.received.canRead()
+    return this.failure === undefined && !this.isFull
   }
 
   /** Whether the message is done with; `false` when the application has to see it first. */
@@ -349,38 +368,54 @@ export class StellarSession implements Peer {
     return false
   }
 
-  /** A copy that outlives the chunk, in the slab of this chunk. */
+  /** A copy that outlives the chunk: all of a chunk is copied at once, because that costs less than its messages one by one. */
   private keep(bytes: Uint8Array, from: number, to: number): Uint8Array {
-    const size = to - from
-    if (this.slab.length - this.slabUsed < size) {
-      this.slab = new Uint8Array(Math.max(size, Math.min(SLAB_BYTES, bytes.length - from)))
-      this.slabUsed = 0
-    }
-    const kept = this.slab.subarray(this.slabUsed, this.slabUsed + size)
-    kept.set(bytes.subarray(from, to))
-    this.slabUsed += size
-    return kept
+    // A frame that came in pieces lies in the decoder, which writes there again before the chunk is through.
+    if (bytes !== this.chunk) return bytes.slice(from, to)
+    this.copy ??= bytes.slice()
+    return this.copy.subarray(from, to)
   }
 
   private judgeBatch(): void {
     if (this.batch.length === 0) return
     const items = this.batch
     this.batch = []
-    this.slab = EMPTY
-    this.slabUsed = 0
     const { judge } = this.around.application
-    if (judge.answers === "at once" && this.inbox.length === 0) {
-      const waiting = this.settle(items, judge.receive(items))
-      if (waiting === undefined) this.consumeAll(items)
-      else this.waitFor(waiting, items)
-    } else {
+    if (judge.answers === "later" || this.isEmptyingInbox) {
       this.inbox.push(items)
       this.emptyInbox()
+      return
     }
+    const waiting = this.answered(items, () => judge.receive(items))
+    if (waiting === undefined) this.consumeAll(items)
+    // Waits for subscribers before the credit goes back, and only then takes up what came behind.
+    else this.emptyInbox(Effect.andThen(waiting, Effect.sync(() => this.consumeAll(items))))
+  }
+
+  /** Asks the application and does what it says. What is thrown meanwhile is a defect, and ends this peer alone. */
+  private answered(
+    items: ReadonlyArray<Flooded>,
+    ask: () => ReadonlyArray<Verdict>
+  ): Effect.Effect<void> | undefined {
+    try {
+      return this.settle(items, ask())
+    } catch (defect) {
+      this.onDefect(items, defect)
+      return undefined
+    }
+  }
+
+  /** The messages stay known: another peer's copy of them shall not end that peer as well. */
+  private onDefect(items: ReadonlyArray<Flooded>, defect: unknown): void {
+    this.around.counters.floodUnjudged += items.length
+    this.drop(bugOf(defect))
   }
 
   /** Does what the verdicts say; the Effect, if there is one, is what has to be waited for before the credit goes back. */
   private settle(items: ReadonlyArray<Flooded>, verdicts: ReadonlyArray<Verdict>): Effect.Effect<void> | undefined {
+    if (verdicts.length !== items.length) {
+      throw new Error(`the application gave ${verdicts.length} verdicts on ${items.length} messages`)
+    }
     const accepted: Array<Received<Stellar>> | undefined = this.around.tap.hasSubscribers() ? [] : undefined
     for (let i = 0; i < items.length; i++) {
       const item = items[i]!
@@ -417,40 +452,55 @@ export class StellarSession implements Peer {
     )
   }
 
-  /** Waits for subscribers before the credit of these messages goes back, and only then takes up what came behind them. */
-  private waitFor(waiting: Effect.Effect<void>, items: ReadonlyArray<Flooded>): void {
+  /** Takes up what waits, one batch after the other, in a fiber that lives as long as there is something. */
+  private emptyInbox(before: Effect.Effect<void> = Effect.void): void {
+    if (this.isEmptyingInbox) return
     this.isEmptyingInbox = true
-    this.runInbox(Effect.andThen(
-      waiting,
-      Effect.sync(() => {
-        this.consumeAll(items)
-        this.isEmptyingInbox = false
-        this.emptyInbox()
-      })
-    ))
-  }
-
-  /** What is thrown while an inbox is taken up ends the session: it is a defect of the application, or of ours. */
-  private runInbox(effect: Effect.Effect<void>): void {
-    this.leaveInbox = this.fork(
-      Effect.catchDefect(effect, (defect) => Effect.sync(() => this.drop(bug(String(defect)))))
+    const leave = this.fork(
+      Effect.catchDefect(
+        Effect.gen({ self: this }, function*() {
+          yield* before
+          for (let items = this.inbox[0]; items !== undefined; items = this.inbox[0]) {
+            const waiting = yield* this.judgeLater(items)
+            if (waiting !== undefined) yield* waiting
+            this.consumeAll(items)
+          }
+          this.isEmptyingInbox = false
+        }),
+        (defect) => Effect.sync(() => this.drop(bugOf(defect)))
+      )
     )
+    if (this.isEmptyingInbox) this.leaveInbox = leave
   }
 
-  private emptyInbox(): void {
-    if (this.isEmptyingInbox || this.inbox.length === 0) return
-    this.isEmptyingInbox = true
-    this.runInbox(Effect.gen({ self: this }, function*() {
-      for (let items = this.inbox[0]; items !== undefined; items = this.inbox[0]) {
-        const { judge } = this.around.application
-        const verdicts = judge.answers === "later" ? yield* judge.receive(items) : judge.receive(items)
-        const waiting = this.settle(items, verdicts)
-        if (waiting !== undefined) yield* waiting
-        this.inbox.shift()
-        this.consumeAll(items)
+  /** The verdicts on the first batch of the inbox, which leaves it with them. */
+  private judgeLater(items: ReadonlyArray<Flooded>): Effect.Effect<Effect.Effect<void> | undefined> {
+    const { judge } = this.around.application
+    const verdicts = judge.answers === "later" ? judge.receive(items) : Effect.sync(() => judge.receive(items))
+    return Effect.matchCauseEffect(verdicts, {
+      onSuccess: (given) =>
+        Effect.sync(() => {
+          this.inbox.shift()
+          return this.answered(items, () => given)
+        }),
+      onFailure: (cause) => {
+        if (this.hasLeft) return Effect.failCause(cause)
+        return Effect.sync(() => {
+          this.inbox.shift()
+          this.onDefect(items, Cause.squash(cause))
+          return undefined
+        })
       }
-      this.isEmptyingInbox = false
-    }))
+    })
+  }
+
+  /** What waits when the session ends was never judged: nobody has it, and a later copy of it is new. */
+  private forgetUnjudged(): void {
+    for (const items of this.inbox) {
+      this.around.counters.floodUnjudged += items.length
+      for (const { hash, kind } of items) this.around.floodGate.forget(MessageType[kind], hash)
+    }
+    this.inbox.length = 0
   }
 
   private consumeAll(items: ReadonlyArray<Flooded>): void {
@@ -617,7 +667,8 @@ export class StellarSession implements Peer {
   drop(reason: DropReason): void {
     if (this.failure !== undefined) return
     this.failure = reason
-    this.interrupt()
+    // From inside its own way of a message the fiber ends by itself, once the chunk is through.
+    if (!this.isReceiving) this.interrupt()
   }
 
   private flush(): void {
@@ -633,6 +684,8 @@ export class StellarSession implements Peer {
       return false
     }
     const issued = this.outbox.drain((message) => {
+      // A message too long for the buffer may have filled the link.
+      if (!this.link.isWritable()) return false
       const size = message.length + this.channel.overheadBytes
       if (size > buffer.length - at) {
         if (at > 0 && !write(buffer.subarray(0, at))) {
@@ -640,7 +693,6 @@ export class StellarSession implements Peer {
           return false
         }
         at = 0
-        if (!this.link.isWritable()) return false
         if (size > buffer.length) {
           const large = new Uint8Array(size)
           this.channel.seal(message, large, 0)

@@ -33,14 +33,32 @@ import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
 import { type Link, Transport } from "../../services/Transport.ts"
 import { SealBuffer } from "../runtime/SealBuffer.ts"
-import { noLink, supervise } from "../runtime/Supervision.ts"
+import { bugOf, noLink, reasonOf, supervise } from "../runtime/Supervision.ts"
 import * as Tap from "../runtime/Tap.ts"
 import { nodeDispatcher } from "../runtime/Wake.ts"
 import { encoded } from "./encoded.ts"
-import { makeCounters } from "./StellarCounters.ts"
+import { makeCounters, type StellarCounters } from "./StellarCounters.ts"
 import { type SessionSurroundings, StellarSession } from "./StellarSession.ts"
 
+/** What is particular to a connection that somebody here waits for. */
+interface Attempt {
+  readonly onAuthenticated: (id: PeerId) => void
+  /** Why it ends, if it is interrupted before there is a session. */
+  readonly interruptedFor: () => DropReason
+}
+
+const accepted: Attempt = { onAuthenticated: () => {}, interruptedFor: () => Drop.Shutdown }
+
 const isSession = (peer: Peer): peer is StellarSession => peer instanceof StellarSession
+
+/** Adds what a session shed from its outbox, which it counts itself as long as it is here. */
+const addShed = (counters: StellarCounters, session: StellarSession): StellarCounters => {
+  counters.outboxShedScp += session.shedUnits(FloodPriority.SCP_MESSAGE)
+  counters.outboxShedTransactions += session.shedUnits(FloodPriority.TRANSACTION)
+  counters.outboxShedDemands += session.shedUnits(FloodPriority.FLOOD_DEMAND)
+  counters.outboxShedAdverts += session.shedUnits(FloodPriority.FLOOD_ADVERT)
+  return counters
+}
 
 const PING_BYTES = 32
 const KIND_BYTES = 4
@@ -75,6 +93,10 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
 
   const counters = makeCounters()
+  /** Connections whose end is an event already. */
+  const told = new WeakSet<Pending>()
+  /** How many connections ended for each reason, by its tag: those are a closed set. */
+  const ended: Record<`ended${string}`, number> = {}
   const events = Tap.make<OverlayEvent<Stellar>>(limits.EVENTS_PER_SUBSCRIBER)
   const messages = Tap.makeMessageTap<Received<Stellar>>()
   const around: SessionSurroundings = {
@@ -126,7 +148,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
    * The life of one connection: the handshake, the slot, the session, and one reason at the end.
    */
   const runSession = Effect.fnUntraced(
-    function*(link: Link, role: Role, pending: Pending, onAuthenticated: (id: PeerId) => void) {
+    function*(link: Link, role: Role, pending: Pending, { interruptedFor, onAuthenticated }: Attempt = accepted) {
       let session: StellarSession | undefined
       const body = Effect.gen(function*() {
         const established = yield* handshake.open(link, role, admissionOf(pending))
@@ -140,7 +162,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       return yield* supervise({
         link,
         body,
-        interruptedFor: () => session?.failure ?? Drop.Shutdown,
+        interruptedFor: () => session?.failure ?? interruptedFor(),
         ended: (reason) =>
           Effect.andThen(
             Effect.sync(() => farewell(session, pending, link.remoteAddress, asStellarDrop(reason))),
@@ -183,23 +205,25 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     reason: StellarDropReason
   ): void => {
     peers.leave(pending, reason)
+    told.add(pending)
     const { direction } = pending
-    if (session === undefined) {
-      events.publish({ _tag: "ConnectionFailed", address, direction, reason })
-      return
-    }
+    if (session === undefined) return refuse(address, direction, reason)
     session.failure ??= reason
     pullFlood.leave(session)
     floodGate.release(session.slot)
-    counters.outboxShedScp += session.shedUnits(0)
-    counters.outboxShedTransactions += session.shedUnits(1)
-    counters.outboxShedDemands += session.shedUnits(2)
-    counters.outboxShedAdverts += session.shedUnits(3)
+    addShed(counters, session)
+    countEnd(reason)
     events.publish({ _tag: "PeerLeft", id: session.id, address: session.address, direction, reason })
   }
 
-  const refuse = (address: PeerAddress, direction: Direction, reason: StellarDropReason): void =>
+  const countEnd = ({ _tag }: StellarDropReason): void => {
+    ended[`ended${_tag}`] = (ended[`ended${_tag}`] ?? 0) + 1
+  }
+
+  const refuse = (address: PeerAddress, direction: Direction, reason: StellarDropReason): void => {
+    countEnd(reason)
     events.publish({ _tag: "ConnectionFailed", address, direction, reason })
+  }
 
   const accept = (link: Link): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -211,7 +235,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       }
       // In a fiber of ours and not of the listener's: a shutdown ends all sessions at once, wherever they came from.
       return Effect.flatMap(
-        FiberSet.run(fibers, Effect.asVoid(runSession(link, "acceptor", pending, () => {}))),
+        FiberSet.run(fibers, Effect.asVoid(runSession(link, "acceptor", pending))),
         Fiber.await
       )
     })
@@ -223,25 +247,34 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       const pending = peers.enter("outbound", address)
       if (typeof pending === "string") return Effect.fail(Drop.OutboundFull)
       const answer = Deferred.makeUnsafe<PeerId, StellarDropReason>()
+      let isUnwanted = false
+      const interruptedFor = () => isUnwanted ? Drop.DroppedByUser : Drop.Shutdown
       events.publish({ _tag: "Dialing", address })
       const attempt = Effect.gen(function*() {
         const link = yield* Effect.mapError(transport.dial(address, { timeout: config.connectTimeout }), noLink)
-        const reason = yield* runSession(link, "caller", pending, (id) => Deferred.doneUnsafe(answer, Exit.succeed(id)))
+        const reason = yield* runSession(link, "caller", pending, {
+          onAuthenticated: (id) => Deferred.doneUnsafe(answer, Exit.succeed(id)),
+          interruptedFor
+        })
         return yield* Effect.fail(reason)
       }).pipe(
         Effect.scoped,
-        Effect.catch((reason: DropReason) => Effect.succeed(asStellarDrop(reason))),
-        Effect.onInterrupt(() => Effect.sync(() => conclude(Drop.Shutdown))),
-        Effect.flatMap((reason) => Effect.sync(() => conclude(reason)))
+        Effect.onExit((exit) => Effect.sync(() => conclude(exit))),
+        Effect.ignoreCause
       )
-      // Of a connection that never had a link nobody has heard yet.
-      const conclude = (reason: StellarDropReason): void => {
+      const conclude = (exit: Exit.Exit<never, DropReason>): void => {
+        const reason = asStellarDrop(reasonOf(exit, interruptedFor))
         peers.leave(pending, reason)
-        if (reason._tag === "ConnectFailed") refuse(address, "outbound", reason)
+        // Of a connection that never had a link nobody has heard yet.
+        if (!told.has(pending)) refuse(address, "outbound", reason)
         Deferred.doneUnsafe(answer, Exit.fail(reason))
       }
       return Effect.flatMap(FiberSet.run(fibers, attempt), (fiber) =>
-        Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => fiber.interruptUnsafe())))
+        Effect.onInterrupt(Deferred.await(answer), () =>
+          Effect.sync(() => {
+            isUnwanted = true
+            fiber.interruptUnsafe()
+          })))
     })
 
   const drop = (id: PeerId, reason: StellarDropReason): boolean => {
@@ -259,16 +292,24 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   })
   yield* Effect.addFinalizer(() => shutdown)
 
+  const beatOf = (session: StellarSession, now: number): void => {
+    try {
+      session.beat(now)
+    } catch (defect) {
+      session.drop(asStellarDrop(bugOf(defect)))
+    }
+  }
+
   const beat = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.sync(() => {
-      for (const session of sessions()) session.beat(now)
+      for (const session of sessions()) beatOf(session, now)
       const { ledger } = application.position()
       if (ledger !== undefined) {
         const oldest = Math.max(0, ledger - limits.LEDGERS_TO_REMEMBER + 1)
         floodGate.advance(ledger, oldest)
         pullFlood.forgetBelow(oldest)
       }
-    }))
+    })).pipe(Effect.catchDefect((defect) => Effect.logError("the beat of the sessions failed", defect)))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(config.peerBeat), beat)))
 
   return PeerSupervisor.of({
@@ -300,7 +341,8 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     events: events.stream,
     messages: messages.stream,
     counters: () => ({
-      ...counters,
+      ...sessions().reduce(addShed, { ...counters }),
+      ...ended,
       ...floodGate.size(),
       ...pullFlood.counters(),
       addressesRefused: connections.status().learnedRefused,
