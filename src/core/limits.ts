@@ -49,11 +49,65 @@ export const SECRET_FILE_MAX_BYTES = 4096
 
 // Links
 
-/** The buffer that all sockets of the process read into: what one read of a busy loopback connection brings at most. */
-export const READ_BUFFER_BYTES = 65_536
+/**
+ * The buffer that all sockets of the process read into, and so what is taken in before credit goes back.
+ *
+ * Half of what a window of 200 short messages has in flight: with 64 KiB one read takes the whole window, and the sender
+ * idles until all of it is done with. Measured on loopback: a quarter more frames a second, at no more CPU.
+ */
+export const READ_BUFFER_BYTES = 32_768
 /** Connections that wait in the kernel to be accepted, unless the layer is told otherwise. */
 export const DEFAULT_LISTEN_BACKLOG = 100
 /** What an in-process link holds per direction before it pushes back: the size of a modest socket buffer. */
 export const MEMORY_LINK_BYTES = 65_536
 /** The first port that an in-process network gives to those who ask for any (RFC 6335, dynamic ports). */
 export const FIRST_DYNAMIC_PORT = 49_152
+
+// Simulation
+
+/** Tasks of a World that are due later. Ours: 1,000 nodes on slow links have some hundred thousand frames under way. */
+export const WORLD_EVENTS = 16_777_216
+/** Tasks of a World that wait in one instant. Ours: far above a wake-up of every session of 1,000 nodes. */
+export const WORLD_WAITING_TASKS = 16_777_216
+/** Tasks that a World runs without its time going on. Ours: more is no work but a loop, which would never end. */
+export const WORLD_TASKS_AN_INSTANT = 100_000_000
+/** Kinds of waiting fibers that a deadlock report names, the most frequent first. Ours: what a person reads. */
+export const WORLD_REPORT_ENTRIES = 32
+/** Names of traced functions around a waiting fiber that a report gives, the innermost first. Ours: likewise. */
+export const WORLD_REPORT_FRAMES = 4
+
+// Simulated networks
+
+/** Nodes of one simulated network. Ours: a node takes about half a MiB with its sessions, so this many are what one process can hold. */
+export const SIMULATED_NODES = 10_000
+/** Faults in one plan. Ours: ten times what is drawn for the largest network; a longer list is a mistake in a file. */
+export const PLAN_FAULTS = 65_536
+/** Links that a node of a drawn or written topology opens itself: the outbound slots that a node has by default. */
+export const TOPOLOGY_DIALS = 8
+/** Links that are made to one node of a drawn topology: below the inbound slots that a node has by default, so that nobody is refused. */
+export const TOPOLOGY_CALLS = 48
+
+// Virtual network (times in microseconds of virtual time; the ways of TCP are those of Linux)
+
+/** Machines of a virtual network. Ours: six times the nodes of the largest simulation, for crowds of hostile ones. */
+export const VIRTUAL_HOSTS = 65_536
+/** Names in a virtual network's table. Ours: one a machine. */
+export const VIRTUAL_NAMES = 65_536
+/** Rules of a virtual network about its weather, its cuts or its clogs, of each kind. Ours: eight a node of 1,000. */
+export const VIRTUAL_RULES = 8192
+/** What a virtual link holds per direction, under way and unread, before it pushes back: a sender's and a reader's buffer of 128 KiB. */
+export const VIRTUAL_LINK_BYTES = 262_144
+/** The bytes that are lost together: an Ethernet frame less the IPv4 and TCP headers (RFC 9293, 3.7.1). */
+export const SEGMENT_BYTES = 1460
+/** What is lost is sent again after so long, unless the weather says otherwise (TCP_RTO_MIN). */
+export const VIRTUAL_RETRANSMIT_MICROS = 200_000
+/** The longest time between two attempts to send what is lost (TCP_RTO_MAX). */
+export const VIRTUAL_RETRANSMIT_MAX_MICROS = 120_000_000
+/** How often one piece can be lost in a row, even where all is lost (tcp_retries2). */
+export const VIRTUAL_RETRANSMISSIONS = 15
+/** A link from which nothing gets through for so long has failed: what 15 retransmissions come to (tcp_retries2). */
+export const VIRTUAL_LINK_TIMEOUT_MICROS = 924_600_000
+/** A dial that is not answered knocks again after so long, and then after twice the time (RFC 6298, 2.1). */
+export const VIRTUAL_DIAL_RETRY_MICROS = 1_000_000
+/** How often a dial knocks again before it gives up by itself, after 127 s (tcp_syn_retries). */
+export const VIRTUAL_DIAL_RETRIES = 6
