@@ -70,7 +70,7 @@ export const WORLD_EVENTS = 16_777_216
 /** Tasks of a World that wait in one instant. Ours: far above a wake-up of every session of 1,000 nodes. */
 export const WORLD_WAITING_TASKS = 16_777_216
 /** Tasks that a World runs without its time going on. Ours: more is no work but a loop, which would never end. */
-export const WORLD_TASKS_AN_INSTANT = 100_000_000
+export const WORLD_TASKS_AN_INSTANT = 10_000_000
 /** Kinds of waiting fibers that a deadlock report names, the most frequent first. Ours: what a person reads. */
 export const WORLD_REPORT_ENTRIES = 32
 /** Names of traced functions around a waiting fiber that a report gives, the innermost first. Ours: likewise. */

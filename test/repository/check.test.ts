@@ -19,6 +19,7 @@ const copied = [
   "dprint.json",
   "scripts",
   "src/core/stellar/transactionGrammar.generated.ts",
+  "src/core/quantiles.generated.ts",
   "docs/limits.md",
   "src/core/limits.ts",
   "src/core/stellar/limits.ts"
