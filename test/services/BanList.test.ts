@@ -6,10 +6,13 @@ import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { join } from "node:path"
 import { PeerId } from "../../src/core/PeerId.ts"
+import * as Prng from "../../src/core/Prng.ts"
 import * as MemoryBanList from "../../src/layers/memory/MemoryBanList.ts"
 import * as SqliteBanList from "../../src/layers/node/SqliteBanList.ts"
 import * as SqliteClient from "../../src/layers/node/SqliteClient.ts"
 import * as SqlitePeerStore from "../../src/layers/node/SqlitePeerStore.ts"
+import * as SimulatedStores from "../../src/layers/simulation/SimulatedStores.ts"
+import * as VirtualDisk from "../../src/layers/simulation/VirtualDisk.ts"
 import { BanList } from "../../src/services/BanList.ts"
 import { PeerStore } from "../../src/services/PeerStore.ts"
 import { temporaryFolder } from "../layers/temporaryFolder.ts"
@@ -17,10 +20,15 @@ import { temporaryFolder } from "../layers/temporaryFolder.ts"
 const sqlite = (filename: string, options?: { readonly entries?: number }) =>
   SqliteBanList.layer(options).pipe(Layer.provideMerge(SqliteClient.layer({ filename })))
 
+/** A disk without latency asks nothing of its world. */
+const virtualDisk = () =>
+  VirtualDisk.make({ nowMicros: () => 0, after: () => assert.fail("it is not slow") }, Prng.stream(1, "disk"))
+
 const ways: ReadonlyArray<
   readonly [string, (options?: { readonly entries?: number }) => Layer.Layer<BanList, unknown>]
 > = [
   ["memory", MemoryBanList.layer],
+  ["a virtual disk", (options) => SimulatedStores.layer(virtualDisk(), options === undefined ? {} : { bans: options })],
   ["SQLite", (options) => sqlite(":memory:", options)]
 ]
 

@@ -9,17 +9,28 @@ import { join } from "node:path"
 import { longestBackoffSeconds } from "../../src/core/Backoff.ts"
 import { format, type PeerAddress, tcpAddress } from "../../src/core/PeerAddress.ts"
 import type { PeerBookOptions } from "../../src/core/PeerBook.ts"
+import * as Prng from "../../src/core/Prng.ts"
 import * as MemoryPeerStore from "../../src/layers/memory/MemoryPeerStore.ts"
 import * as SqliteClient from "../../src/layers/node/SqliteClient.ts"
 import * as SqlitePeerStore from "../../src/layers/node/SqlitePeerStore.ts"
+import * as SimulatedStores from "../../src/layers/simulation/SimulatedStores.ts"
+import * as VirtualDisk from "../../src/layers/simulation/VirtualDisk.ts"
 import { type Observed, type PeerKind, type PeerRecord, PeerStore } from "../../src/services/PeerStore.ts"
 import { temporaryFolder } from "../layers/temporaryFolder.ts"
 
 const sqlite = (filename: string, options?: PeerBookOptions) =>
   SqlitePeerStore.layer(options).pipe(Layer.provideMerge(SqliteClient.layer({ filename })))
 
+/** A disk without latency asks nothing of its world. */
+const virtualDisk = () =>
+  VirtualDisk.make({ nowMicros: () => 0, after: () => assert.fail("it is not slow") }, Prng.stream(1, "disk"))
+
 const ways: ReadonlyArray<readonly [string, (options?: PeerBookOptions) => Layer.Layer<PeerStore, unknown>]> = [
   ["memory", MemoryPeerStore.layer],
+  [
+    "a virtual disk",
+    (options) => SimulatedStores.layer(virtualDisk(), options === undefined ? {} : { peers: options })
+  ],
   ["SQLite in memory", (options) => sqlite(":memory:", options)],
   [
     "a SQLite file",

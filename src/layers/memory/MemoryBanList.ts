@@ -10,11 +10,14 @@ import { BanList, BanListError } from "../../services/BanList.ts"
 export const layer = (options?: { readonly entries?: number }): Layer.Layer<BanList> =>
   Layer.effect(BanList, make(options))
 
-/** Makes an empty list; see `layer`. */
-export const make = (options?: { readonly entries?: number }): Effect.Effect<BanList["Service"]> =>
+/** Makes a list over a set of bans, which it alone changes from then on; without one, an empty list. See `layer`. */
+export const make = (
+  options?: { readonly entries?: number },
+  over?: Set<PeerId>
+): Effect.Effect<BanList["Service"]> =>
   Effect.sync(() => {
     const entries = options?.entries ?? BAN_LIST_ENTRIES
-    const banned = new Set<PeerId>()
+    const banned = over ?? new Set<PeerId>()
     return {
       ban: (id) =>
         Effect.suspend(() => {

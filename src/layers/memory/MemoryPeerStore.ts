@@ -11,12 +11,17 @@ import { PeerStore, PeerStoreError } from "../../services/PeerStore.ts"
 /** Makes a book of its own each time it is built. */
 export const layer = (options?: Book.PeerBookOptions): Layer.Layer<PeerStore> => Layer.effect(PeerStore, make(options))
 
-/** Makes an empty book; see `layer`. */
-export const make = (options?: Book.PeerBookOptions): Effect.Effect<PeerStore["Service"]> =>
+/** The rows of a book. Who keeps them can make the book again as it was: a disk does. */
+export interface PeerTable {
+  /** In the order of the book, so that a drawing reads it as it stands. */
+  rows: Array<Book.PeerRecord>
+}
+
+/** Makes a book over a table, which it alone changes from then on; without one, an empty book. See `layer`. */
+export const make = (options?: Book.PeerBookOptions, over?: PeerTable): Effect.Effect<PeerStore["Service"]> =>
   Effect.sync(() => {
     const limits = Book.peerBookLimits(options)
-    // In the order of the book, so that a drawing reads it as it stands.
-    let rows: Array<Book.PeerRecord> = []
+    const table: PeerTable = over ?? { rows: [] }
 
     const now = Effect.gen(function*() {
       const random = yield* Random.Random
@@ -26,10 +31,10 @@ export const make = (options?: Book.PeerBookOptions): Effect.Effect<PeerStore["S
     /** Where the address stands, or would stand. */
     const placeOf = (address: PeerAddress): number => {
       let low = 0
-      let high = rows.length
+      let high = table.rows.length
       while (low < high) {
         const middle = (low + high) >>> 1
-        const row = rows[middle]
+        const row = table.rows[middle]
         if (row !== undefined && Book.compareAddresses(row.address, address) < 0) {
           low = middle + 1
         } else {
@@ -40,27 +45,32 @@ export const make = (options?: Book.PeerBookOptions): Effect.Effect<PeerStore["S
     }
 
     const find = (address: PeerAddress): Book.PeerRecord | undefined => {
-      const row = rows[placeOf(address)]
+      const row = table.rows[placeOf(address)]
       return row !== undefined && Book.compareAddresses(row.address, address) === 0 ? row : undefined
     }
 
     const write = (address: PeerAddress, entry: Book.PeerEntry): void => {
       const { failures, kind, nextAttemptMillis } = entry
-      rows.splice(placeOf(address), find(address) === undefined ? 0 : 1, { address, kind, failures, nextAttemptMillis })
+      table.rows.splice(placeOf(address), find(address) === undefined ? 0 : 1, {
+        address,
+        kind,
+        failures,
+        nextAttemptMillis
+      })
     }
 
     /** Makes room for as many as it can of the wanted, at the cost of nobody in `kept`; tells for how many there is room. */
     const makeRoom = (wanted: number, origin: Book.Origin, kept: ReadonlySet<string>): number => {
-      const free = Math.max(0, limits.entries - rows.length)
+      const free = Math.max(0, limits.entries - table.rows.length)
       if (wanted <= free) {
         return wanted
       }
       const victims = new Set(
-        rows.filter((row) => Book.isVictim(row, origin) && !kept.has(format(row.address)))
+        table.rows.filter((row) => Book.isVictim(row, origin) && !kept.has(format(row.address)))
           .sort(Book.compareVictims)
           .slice(0, wanted - free)
       )
-      rows = rows.filter((row) => !victims.has(row))
+      table.rows = table.rows.filter((row) => !victims.has(row))
       return free + victims.size
     }
 
@@ -88,7 +98,7 @@ export const make = (options?: Book.PeerBookOptions): Effect.Effect<PeerStore["S
       })
 
     const draw = (matches: (row: Book.PeerRecord) => boolean, limit: number, { draw }: Book.Moment) => {
-      const matching = rows.filter(matches)
+      const matching = table.rows.filter(matches)
       const { offset, picks } = Book.drawRows(matching.length, limits.sampleRows, limit, draw)
       return picks.flatMap((place) => matching[(offset + place) % matching.length] ?? [])
     }
@@ -133,10 +143,12 @@ export const make = (options?: Book.PeerBookOptions): Effect.Effect<PeerStore["S
         }),
       purge: (ip) =>
         Effect.sync(() => {
-          const before = rows.length
-          rows = rows.filter((row) => row.failures < limits.maxFailures || (ip !== undefined && row.address.ip !== ip))
-          return before - rows.length
+          const before = table.rows.length
+          table.rows = table.rows.filter((row) =>
+            row.failures < limits.maxFailures || (ip !== undefined && row.address.ip !== ip)
+          )
+          return before - table.rows.length
         }),
-      size: Effect.sync(() => rows.length)
+      size: Effect.sync(() => table.rows.length)
     }
   })
