@@ -1,0 +1,39 @@
+/**
+ * A hash over everything that happened in a run, in its order: two runs are the same if and only if it is the same.
+ */
+
+const FNV_OFFSET = 0x811c9dc5
+const FNV_PRIME = 0x01000193
+const SECOND_OFFSET = 0x9e3779b9
+const SECOND_PRIME = 0x85ebca6b
+const HEX_DIGITS = 8
+
+/** A running hash of 64 bits, of two streams of whole numbers of 32 bits. Not for secrets. */
+export class TraceHash {
+  private one = FNV_OFFSET
+  private other = SECOND_OFFSET
+
+  /** Takes in a whole number; of a larger one both halves count. */
+  number(value: number): void {
+    this.word(value >>> 0)
+    this.word(Math.floor(value / 0x1_0000_0000) >>> 0)
+  }
+
+  /** Takes in a text, character by character, and its length. */
+  text(value: string): void {
+    this.word(value.length)
+    for (let i = 0; i < value.length; i++) this.word(value.charCodeAt(i))
+  }
+
+  /** 16 hexadecimal digits. */
+  digest(): string {
+    return [this.one, this.other].map((word) => (word >>> 0).toString(16).padStart(HEX_DIGITS, "0")).join("")
+  }
+
+  private word(value: number): void {
+    this.one = Math.imul(this.one ^ value, FNV_PRIME)
+    this.one ^= this.one >>> 15
+    this.other = Math.imul((this.other ^ value) + this.one, SECOND_PRIME)
+    this.other ^= this.other >>> 13
+  }
+}
