@@ -87,7 +87,7 @@ export const TOPOLOGY_DIALS = 8
 /** Links that are made to one node of a drawn topology: below the inbound slots that a node has by default, so that nobody is refused. */
 export const TOPOLOGY_CALLS = 48
 
-// Virtual network (times in microseconds of virtual time; the ways of TCP are those of Linux)
+// Virtual network (times are virtual; the ways of TCP are those of Linux)
 
 /** Machines of a virtual network. Ours: six times the nodes of the largest simulation, for crowds of hostile ones. */
 export const VIRTUAL_HOSTS = 65_536
@@ -111,5 +111,7 @@ export const VIRTUAL_LINK_TIMEOUT_MICROS = 924_600_000
 export const VIRTUAL_DIAL_RETRY_MICROS = 1_000_000
 /** How often a dial knocks again before it gives up by itself, after 127 s (tcp_syn_retries). */
 export const VIRTUAL_DIAL_RETRIES = 6
+/** A look-up that no server answers fails after so long: two attempts of 5 s (resolv.conf, timeout and attempts). */
+export const VIRTUAL_LOOKUP_TIMEOUT_MILLIS = 10_000
 /** Bytes of buffers that a virtual network keeps to use again. Ours: what 10,000 links have under way in chunks of 1 KiB, and more. */
 export const VIRTUAL_SPARE_BYTES = 16_777_216

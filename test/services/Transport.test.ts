@@ -2,30 +2,47 @@
  * What every Transport promises, said once and asked of each layer.
  */
 import { assert, describe, it } from "@effect/vitest"
-import type { Layer } from "effect"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import type { Duration, Layer } from "effect"
+import { Deferred, Effect, Exit, Fiber, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Net from "node:net"
 import { Worker } from "node:worker_threads"
+import { uniform } from "../../src/core/Distribution.ts"
+import { calm } from "../../src/core/LinkWeather.ts"
 import type { PeerAddress } from "../../src/core/PeerAddress.ts"
 import { format, tcpAddress } from "../../src/core/PeerAddress.ts"
 import * as MemoryTransport from "../../src/layers/memory/MemoryTransport.ts"
 import * as TcpTransport from "../../src/layers/node/TcpTransport.ts"
+import * as VirtualNetwork from "../../src/layers/simulation/VirtualNetwork.ts"
+import * as World from "../../src/layers/simulation/World.ts"
 import type { Link } from "../../src/services/Transport.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import * as links from "../support/links.ts"
 
-/** A layer, and the ways in which its surroundings can misbehave. */
+type Test = Effect.Effect<void, unknown, Scope.Scope | Transport>
+
+/** Where a test runs, and the ways in which it can misbehave there. */
 interface Surroundings {
-  readonly layer: Layer.Layer<Transport>
+  readonly run: (test: Test) => Effect.Effect<void, unknown, Scope.Scope>
+  /** Lets so much time pass. */
+  readonly pass: (duration: Duration.Input) => Effect.Effect<void>
+  /** Lets the others go on for a moment. */
+  readonly turn: Effect.Effect<void>
   /** Connects to the address, and cuts the link. */
   readonly cutter: (address: PeerAddress) => Effect.Effect<void, never, Scope.Scope | Transport>
   /** An address that does not answer a dial. */
   readonly silent: Effect.Effect<PeerAddress, never, Scope.Scope>
 }
 
+/** On the clock of the test, which stands still, while bytes move. */
+const onTestClock = (layer: Layer.Layer<Transport>): Pick<Surroundings, "run" | "pass" | "turn"> => ({
+  run: (test) => Effect.provide(test, layer),
+  pass: TestClock.adjust,
+  turn: Effect.yieldNow
+})
+
 const tcp = (reading: "onread" | "data"): Surroundings => ({
-  layer: TcpTransport.layer({ reading }),
+  ...onTestClock(TcpTransport.layer({ reading })),
   cutter: (address) =>
     Effect.callback((resume) => {
       const socket = Net.connect({ host: address.ip, port: address.port }, () => {
@@ -64,7 +81,7 @@ const deafListener = `
 const memory = (): Surroundings => {
   const network = MemoryTransport.makeNetwork()
   return {
-    layer: MemoryTransport.layer(network, { ip: "127.0.0.1" }),
+    ...onTestClock(MemoryTransport.layer(network, { ip: "127.0.0.1" })),
     cutter: (address) => Effect.orDie(Effect.flatMap(links.dial(address), MemoryTransport.cut)),
     silent: Effect.sync(() => {
       const address = tcpAddress("127.0.0.1", 9)
@@ -74,15 +91,57 @@ const memory = (): Surroundings => {
   }
 }
 
+const HOUR_MICROS = 3_600_000_000
+
+/** A machine that talks to itself through bad weather, in virtual time: a test drives the World until it is over. */
+const virtual = (seed: number): Surroundings => {
+  const world = World.make({ seed })
+  const network = VirtualNetwork.make(world)
+  const ip = "10.0.0.1"
+  const deaf = tcpAddress("10.0.0.2", 9)
+  network.addHost({ ip: deaf.ip })
+  network.vanish(deaf.ip)
+  network.setWeather(ip, ip, {
+    latency: uniform(1000, 200_000),
+    jitterMicros: 30_000,
+    bytesPerSecond: 2_000_000,
+    lossPerMillion: 20_000,
+    retransmitMicros: calm.retransmitMicros,
+    bufferBytes: 65_536
+  })
+  return {
+    run: (test) =>
+      Effect.suspend(() => {
+        const fiber = world.fork(Effect.scoped(Effect.provide(test, [network.transport(ip), Logger.layer([])])))
+        const isOver = () => fiber.pollUnsafe() !== undefined
+        const outcome = world.runUntil(isOver, world.nowMicros() + HOUR_MICROS)
+        const exit = fiber.pollUnsafe()
+        if (exit === undefined) return Effect.die(outcome)
+        assert.deepStrictEqual(network.openLinks(), [])
+        return exit
+      }),
+    pass: Effect.sleep,
+    turn: Effect.sleep("1 millis"),
+    cutter: (address) =>
+      links.dial(address).pipe(
+        Effect.orDie,
+        // Until the other side has heard of the link.
+        Effect.andThen(Effect.sleep("10 seconds")),
+        Effect.andThen(Effect.sync(() => network.reset(ip, ip)))
+      ),
+    silent: Effect.succeed(deaf)
+  }
+}
+
 const ways: ReadonlyArray<readonly [string, Surroundings]> = [
   ["in memory", memory()],
+  ["on a virtual network", virtual(1)],
   ["over TCP that reads by onread", tcp("onread")],
   ["over TCP that reads by events", tcp("data")]
 ]
 
 describe.each(ways)("A Transport %s", (_, surroundings) => {
-  const test = (sentence: string, body: Effect.Effect<void, unknown, Scope.Scope | Transport>) =>
-    it.effect(sentence, () => Effect.provide(body, surroundings.layer))
+  const test = (sentence: string, body: Test) => it.effect(sentence, () => surroundings.run(body))
 
   test(
     "delivers bytes in order and unchanged, whatever pieces they were sent in",
@@ -210,9 +269,9 @@ describe.each(ways)("A Transport %s", (_, surroundings) => {
         Effect.flip(transport.dial(address, { timeout: links.seconds(5) })),
         { startImmediately: true }
       )
-      yield* TestClock.adjust("4999 millis")
+      yield* surroundings.pass("4999 millis")
       assert.isUndefined(dial.pollUnsafe())
-      yield* TestClock.adjust("1 millis")
+      yield* surroundings.pass("1 millis")
       const error = yield* Fiber.join(dial)
       assert.strictEqual(error.reason, "timeout")
     })
@@ -239,7 +298,7 @@ describe.each(ways)("A Transport %s", (_, surroundings) => {
       const [here, there] = yield* links.pair
       yield* links.receive(there, links.fill(here))
       while (!here.isWritable()) {
-        yield* Effect.yieldNow
+        yield* surroundings.turn
       }
     })
   )
@@ -314,7 +373,7 @@ describe.each(ways)("A Transport %s", (_, surroundings) => {
       )
       here.send(Uint8Array.of(1, 2, 3))
       while (received.length < 3) {
-        yield* Effect.yieldNow
+        yield* surroundings.turn
       }
       yield* Fiber.interrupt(first)
       here.send(Uint8Array.of(4, 5, 6))

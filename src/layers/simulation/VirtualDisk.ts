@@ -37,8 +37,8 @@ export interface VirtualDisk {
   readonly slow: (latencyMicros: number) => void
   /** Refuses every write from now on. */
   readonly fill: () => void
-  /** Refuses every operation from now on. */
-  readonly fail: () => void
+  /** Refuses so many of a thousand operations from now on, drawn one by one; without a number all of them. */
+  readonly fail: (perMille?: number) => void
   /** Makes the disk as good as new: fast, with room, whole. What it holds stays. */
   readonly recover: () => void
   /**
@@ -64,7 +64,7 @@ export const make = (world: Pick<World, "after" | "nowMicros">, prng: Pick<Prng,
   const pending = new Set<Pending>()
   let latencyMicros = 0
   let isFull = false
-  let isBroken = false
+  let brokenPerMille = 0
   /** When the last of the operations under way is done. */
   let busyUntilMicros = 0
   let life = 0
@@ -74,7 +74,8 @@ export const make = (world: Pick<World, "after" | "nowMicros">, prng: Pick<Prng,
 
   const attempt = <A, E>(kind: "read" | "write", operation: Effect.Effect<A, E>): Effect.Effect<A, E | DiskError> =>
     Effect.suspend((): Effect.Effect<A, E | DiskError> => {
-      if (isBroken) return Effect.fail(broken())
+      // Drawn only while something is broken: a healthy disk takes nothing from the stream.
+      if (brokenPerMille > 0 && prng.chance(brokenPerMille, 1000)) return Effect.fail(broken())
       return isFull && kind === "write" ? Effect.fail(full()) : operation
     })
 
@@ -110,13 +111,13 @@ export const make = (world: Pick<World, "after" | "nowMicros">, prng: Pick<Prng,
     fill: () => {
       isFull = true
     },
-    fail: () => {
-      isBroken = true
+    fail: (perMille = 1000) => {
+      brokenPerMille = perMille
     },
     recover: () => {
       latencyMicros = 0
       isFull = false
-      isBroken = false
+      brokenPerMille = 0
     },
     crash: () => {
       life++

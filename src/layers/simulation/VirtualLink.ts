@@ -1,0 +1,203 @@
+/**
+ * A link between two machines of a virtual network: a pipe in each direction, and an end at either machine.
+ *
+ * It does what a TCP connection does: bytes arrive in order, late rather than never, and what is not read pushes back.
+ * Where the other end is gone, a reset is the answer.
+ */
+import { Effect } from "effect"
+import type { PeerAddress } from "../../core/PeerAddress.ts"
+import { format } from "../../core/PeerAddress.ts"
+import type { Link } from "../../services/Transport.ts"
+import { LinkError } from "../../services/Transport.ts"
+import type { LinkReader } from "../runtime/LinkReader.ts"
+import * as LinkReaders from "../runtime/LinkReader.ts"
+import type { Host } from "./VirtualHost.ts"
+import type { PathUser, VirtualPath } from "./VirtualPath.ts"
+import type { Fabric, PipeEnd } from "./VirtualPipe.ts"
+import { Pipe } from "./VirtualPipe.ts"
+
+/** One side of a link that is to be made. */
+export interface Side {
+  readonly host: Host
+  readonly address: PeerAddress
+  /** The address of this side as the other one sees it. */
+  readonly seenAs: PeerAddress
+  /** The way from here to the other side. */
+  readonly path: VirtualPath
+}
+
+/** What becomes of the ends. */
+export interface Owners {
+  /** Takes the acceptor's end in, when word of the link has come there; or tells that nobody wants it. */
+  readonly accept: (end: End) => boolean
+  /** The dialler's end is closed: its port is free. */
+  readonly leave: () => void
+}
+
+/** A link. It is open at the dialler's end when it is made, and at the other one when word of that has come there. */
+export class VirtualLink implements PathUser {
+  readonly dialler: End
+  readonly acceptor: End
+  private readonly fabric: Fabric
+
+  constructor(fabric: Fabric, dialler: Side, acceptor: Side, owners: Owners) {
+    this.fabric = fabric
+    const forget = () => this.forgetIfOver()
+    this.dialler = new End(fabric, dialler, acceptor, { enter: () => true, leave: owners.leave, forget })
+    this.acceptor = new End(fabric, acceptor, dialler, { enter: owners.accept, leave: () => {}, forget })
+    this.dialler.join(this.acceptor)
+    this.acceptor.join(this.dialler)
+    dialler.path.users.add(this)
+    acceptor.path.users.add(this)
+    this.dialler.open()
+    this.dialler.outgoing.open()
+  }
+
+  pathChanged(path: VirtualPath): void {
+    this.dialler.outgoing.pathChanged(path)
+    this.acceptor.outgoing.pathChanged(path)
+  }
+
+  /** Something between the two machines resets the link: both ends hear of it, behind what has come over. */
+  reset(): void {
+    const { acceptor, dialler, fabric: { trace } } = this
+    if (dialler.isOpen()) trace.tell("Reset", acceptor.address, dialler.address)
+    dialler.hearReset()
+    if (acceptor.isOpen()) trace.tell("Reset", dialler.address, acceptor.address)
+    acceptor.hearReset()
+  }
+
+  private forgetIfOver(): void {
+    if (!this.dialler.isOver() || !this.acceptor.isOver()) return
+    this.dialler.outgoing.path.users.delete(this)
+    this.acceptor.outgoing.path.users.delete(this)
+  }
+}
+
+/** Who wants to know of an end. */
+interface Keepers {
+  /** Takes the end in, or tells that nobody wants it. */
+  readonly enter: (end: End) => boolean
+  /** Nobody has the end any more. Is called once. */
+  readonly leave: () => void
+  /** The end may be over. */
+  readonly forget: () => void
+}
+
+/** One end of a link. */
+export class End implements PipeEnd {
+  readonly host: Host
+  readonly address: PeerAddress
+  readonly reader: LinkReader
+  readonly outgoing: Pipe
+  readonly link: Link
+  private incoming: Pipe
+  private readonly keepers: Keepers
+  /**
+   * - `coming`: word of the link has not come here yet.
+   * - `open`: somebody has it.
+   * - `dead`: somebody has it, but it was reset or timed out.
+   * - `closed`: nobody has it any more.
+   */
+  private state: "coming" | "open" | "dead" | "closed" = "coming"
+
+  constructor(fabric: Fabric, here: Side, there: Side, keepers: Keepers) {
+    this.host = here.host
+    this.address = here.address
+    this.keepers = keepers
+    const outgoing = new Pipe(fabric, here.path, there.path, this)
+    this.outgoing = outgoing
+    this.incoming = outgoing
+    this.reader = LinkReaders.make({ start: () => this.incoming.flowSoon(), stop: () => {} })
+    this.link = {
+      localAddress: here.address,
+      remoteAddress: there.seenAs,
+      read: this.reader.read,
+      send: (bytes) => outgoing.send(bytes),
+      onWritable: (notify) => outgoing.onWritable(notify),
+      isWritable: () => outgoing.isWritable(),
+      end: outgoing.ended
+    }
+  }
+
+  /** For the link, while it is made: says which end the other one is. */
+  join(other: End): void {
+    this.incoming = other.outgoing
+    other.outgoing.leadTo(this)
+  }
+
+  /** Closes this end for its owner: what was sent still arrives. The other side is reset if bytes of its own are unread. */
+  readonly close: Effect.Effect<void> = Effect.sync(() => {
+    if (this.state === "closed") return
+    const wasOpen = this.state === "open"
+    this.becomeClosed()
+    const leftBytes = this.incoming.abandon(closedHere())
+    if (wasOpen && leftBytes) this.outgoing.reset()
+    else this.outgoing.end()
+    this.outgoing.letGo()
+    this.keepers.forget()
+  })
+
+  /** The machine loses its power: nobody is told, and what was here is no more. */
+  crash(): void {
+    this.becomeClosed()
+    this.incoming.abandon(closedHere())
+    this.outgoing.drop()
+    this.keepers.forget()
+  }
+
+  open(): boolean {
+    this.state = "open"
+    this.host.ends.add(this)
+    if (this.keepers.enter(this)) return true
+    this.becomeClosed()
+    return false
+  }
+
+  isOpen(): boolean {
+    return this.state === "open"
+  }
+
+  /** Whether nothing more comes from this end by itself. */
+  isOver(): boolean {
+    return (this.state === "closed" || this.state === "dead") && this.outgoing.isEmpty()
+  }
+
+  hearReset(): void {
+    this.outgoing.drop()
+    // Who reset the link knows that it is reset.
+    this.outgoing.resetIsKnown()
+    if (this.state === "coming") this.becomeClosed()
+    else this.die("reset", "the other side has reset the link")
+    this.keepers.forget()
+  }
+
+  timeOut(): void {
+    this.outgoing.drop()
+    this.die("failed", "the link timed out")
+    this.keepers.forget()
+  }
+
+  emptied(): void {
+    this.keepers.forget()
+  }
+
+  /** For reports: `10.0.0.1:49152 - 10.0.0.2:11625`, this side first. */
+  describe(): string {
+    return `${format(this.address)} - ${format(this.link.remoteAddress)}`
+  }
+
+  private die(reason: LinkError["reason"], message: string): void {
+    if (this.state !== "open") return
+    this.state = "dead"
+    this.incoming.finish(new LinkError({ reason, message }))
+  }
+
+  private becomeClosed(): void {
+    this.state = "closed"
+    this.host.ends.delete(this)
+    this.keepers.leave()
+  }
+}
+
+const closedHere = () => new LinkError({ reason: "failed", message: "closed on this side" })
