@@ -185,7 +185,7 @@ export const make = (options: SimulationOptions): Simulation => {
   }
 
   const machineOf = (ip: string) =>
-    Layer.mergeAll(network.transport(ip), network.resolver, Layer.succeed(Crypto, crypto))
+    Layer.mergeAll(network.transport(ip), network.resolver(ip), Layer.succeed(Crypto, crypto))
 
   const nodes = Array.from({ length: topology.nodes }, (_, index) => {
     const ip = ipOf(index)
