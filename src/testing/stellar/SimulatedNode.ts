@@ -1,7 +1,7 @@
 /**
  * A whole Stellar node in a virtual world: the product's own layers over a virtual network, a virtual disk and seeded randomness.
  */
-import { Context, Effect, Exit, Layer, Redacted, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Layer, Redacted, References, Scope, Stream } from "effect"
 import type { AddressResolver } from "effect/net/AddressResolver"
 import type { Signer } from "../../core/Crypto.ts"
 import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
@@ -101,10 +101,9 @@ export const make = (parts: NodeParts, crypto: Crypto["Service"]): SimulatedNode
       )
       lived.overlay = overlay
     })
-    world.fork(
-      Effect.provideContext(build, SimulatedRandom.context(world.prng(`${lifeName}/choices`))),
-      lifeName
-    )
+    const choices = SimulatedRandom.context(world.prng(`${lifeName}/choices`))
+    // What a node logs is for its operator; of what happens in a world its trace tells.
+    world.fork(Effect.provideContext(build, Context.add(choices, References.MinimumLogLevel, "None")), lifeName)
   }
 
   const end = (): void => {
