@@ -165,8 +165,6 @@ export class End implements PipeEnd {
 
   hearReset(): void {
     this.outgoing.drop()
-    // Who reset the link knows that it is reset.
-    this.outgoing.resetIsKnown()
     if (this.state === "coming") this.becomeClosed()
     else this.die("reset", "the other side has reset the link")
     this.keepers.forget()

@@ -72,10 +72,11 @@ export class Pipe {
   private readonly sender: PipeEnd
   private receiver: PipeEnd
 
-  // On the wire, in the order in which it arrives.
+  // On the wire, in the order in which it arrives: who is late holds up all behind him.
   private readonly wire = new Chain<Item>()
+  /** When the last one left, and when it arrives. */
   private sentMicros = -1
-  private lastArrivalMicros = 0
+  private arrivalMicros = 0
   private arrival: Timer | undefined
   /** Since when what is on the wire does not get through, and waits to be sent again. */
   private lostMicros: number | undefined
@@ -187,12 +188,8 @@ export class Pipe {
     this.receipts.clear()
     this.heldBytes = this.receiptBytes = this.untoldBytes = 0
     this.finished = true
+    this.resetSent = false
     this.letGo()
-  }
-
-  /** The other end has no need to be told of a reset. */
-  resetIsKnown(): void {
-    this.resetSent = true
   }
 
   /** Whoever waits to write waits no longer: from now on the bytes go nowhere. */
@@ -266,15 +263,15 @@ export class Pipe {
     }
   }
 
-  /** Decides when an item arrives: never before the one that left before it. */
+  /** Decides when an item arrives, unless one before it holds it up. */
   private leave(item: Item): void {
     const now = this.fabric.world.nowMicros()
     // What leaves in one instant goes together, unless the line has to take one after the other.
     if (now !== this.sentMicros || this.path.weather.bytesPerSecond !== undefined) {
       this.sentMicros = now
-      this.lastArrivalMicros = Math.max(this.lastArrivalMicros, this.path.arrivalMicros(now, item.bytes.length))
+      this.arrivalMicros = this.path.arrivalMicros(now, item.bytes.length)
     }
-    item.arrivalMicros = this.lastArrivalMicros
+    item.arrivalMicros = this.arrivalMicros
   }
 
   private awaitArrival(): void {
@@ -357,7 +354,6 @@ export class Pipe {
     if (!this.path.isOpen) return
     this.lostMicros = undefined
     this.sentMicros = -1
-    this.lastArrivalMicros = 0
     for (let item = this.wire.first; item !== undefined; item = item.next) this.leave(item)
     this.awaitArrival()
     this.unwatch()

@@ -270,6 +270,26 @@ describe("Links of a virtual network", () => {
     }))
 
   test(
+    "stay full for who sends on without waiting, until that is read, too",
+    ({ network, world }) =>
+      Effect.gen(function*() {
+        const [here, there] = yield* pair(network, A, B)
+        here.send(new Uint8Array(101))
+        yield* Effect.sleep("1 second")
+        yield* links.receive(there, 101)
+        // Word of it is under way.
+        here.send(new Uint8Array(80))
+        yield* Effect.sleep("1 second")
+        assert.isFalse(here.isWritable())
+        const read = world.nowMicros()
+        yield* links.receive(there, 80)
+        yield* links.writable(here)
+        assert.strictEqual(world.nowMicros(), read + 10_000)
+      }),
+    { weather: { ...plain, bufferBytes: 100 } }
+  )
+
+  test(
     "hold no more than the buffer and one chunk, however long nobody reads",
     ({ network }) =>
       Effect.gen(function*() {
@@ -398,6 +418,30 @@ describe("A cut way", () => {
         })))
         assert.strictEqual(yield* reasonOf(here), "failed")
         assert.strictEqual(world.nowMicros(), lost + 30_000_000)
+      }),
+    { linkTimeoutMicros: 30_000_000 }
+  )
+
+  test(
+    "loses a reset in the end, and then the answer to the next bytes is one",
+    ({ events, network }) =>
+      Effect.gen(function*() {
+        const arrived = yield* Deferred.make<Link>()
+        yield* listen(network, B, links.handOver(arrived))
+        const there = yield* Effect.scoped(Effect.gen(function*() {
+          yield* dial(network, A, B)
+          const link = yield* Deferred.await(arrived)
+          link.send(Uint8Array.of(1))
+          yield* Effect.sleep("1 second")
+          network.cut(A, B)
+          return link
+        }))
+        yield* Effect.sleep("1 minute")
+        network.heal(A, B)
+        yield* Effect.sleep("1 minute")
+        assert.deepStrictEqual(times(events, "Reset"), [])
+        there.send(Uint8Array.of(2))
+        assert.strictEqual(yield* reasonOf(there), "reset")
       }),
     { linkTimeoutMicros: 30_000_000 }
   )
@@ -690,6 +734,32 @@ describe("Addresses of a virtual network", () => {
       here.send(Uint8Array.of(1))
       yield* links.receive(here, 1)
     }), behindNat)
+
+  test("give a port back when the dial has failed, was given up, or its link is closed", ({ events, network }) =>
+    Effect.gen(function*() {
+      const transport = yield* at(network, A)
+      yield* listen(network, B, () => Effect.never)
+      const dialled = (address: string, port: number) =>
+        Effect.exit(Effect.scoped(transport.dial(tcpAddress(address, port), { timeout: links.seconds(1) })))
+      yield* dialled(B, PORT + 1)
+      yield* dialled("10.9.9.9", PORT)
+      network.vanish(C)
+      yield* dialled(C, PORT)
+      yield* dialled(B, PORT)
+      const ports = events.filter(({ _tag }) => _tag === "Dialled").map(({ from }) => from.port)
+      assert.strictEqual(new Set(ports).size, 4)
+      for (const port of ports) yield* transport.listen(tcpAddress(A, port), () => Effect.void)
+    }))
+
+  test("do not give out a port that somebody listens on or has a link from", ({ network }) =>
+    Effect.gen(function*() {
+      const transport = yield* at(network, A)
+      const listener = yield* transport.listen(tcpAddress(A, 0), links.echo)
+      const here = yield* dial(network, A, A, listener.address.port)
+      assert.notStrictEqual(here.localAddress.port, listener.address.port)
+      const error = yield* Effect.flip(transport.listen(here.localAddress, links.echo))
+      assert.strictEqual(error.reason, "addressInUse")
+    }))
 
   test("that nobody has cannot be reached", ({ network }) =>
     Effect.map(failedDial(network, A, "10.9.9.9"), (reason) => assert.strictEqual(reason, "unreachable")))
