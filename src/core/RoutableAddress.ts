@@ -2,6 +2,7 @@
  * Which IPv4 addresses may be believed when a stranger names them, and which are told to strangers.
  */
 import type { PeerAddress } from "./PeerAddress.ts"
+import { contains, ipNumber, type Subnet, subnet } from "./Subnet.ts"
 
 /** What is believed beside the addresses of the open internet. */
 export interface RoutableOptions {
@@ -9,46 +10,26 @@ export interface RoutableOptions {
   readonly allowLocal: boolean
 }
 
-/** The addresses whose first `bits` bits are those of `base`. */
-interface Block {
-  readonly base: number
-  readonly bits: number
-}
-
-const octet = /^(?:0|[1-9]\d{0,2})$/
-
-/** A dotted quad as a number from 0 to 2^32 - 1; `undefined` for any other text. */
-const numberOf = (ip: string): number | undefined => {
-  const octets = ip.split(".")
-  if (octets.length !== 4) return undefined
-  let number = 0
-  for (const text of octets) {
-    const value = octet.test(text) ? Number(text) : 256
-    if (value > 255) return undefined
-    number = number * 256 + value
-  }
-  return number
-}
-
-const block = (base: string, bits: number): Block => ({ base: numberOf(base) ?? 0, bits })
-
-const isIn = (number: number, { base, bits }: Block): boolean => {
-  const size = 2 ** (32 - bits)
-  return Math.floor(number / size) === Math.floor(base / size)
-}
+/** Reads the ranges of a list; that one is no range is a defect of ours. */
+const ranges = (...texts: ReadonlyArray<string>): ReadonlyArray<Subnet> =>
+  texts.map((text) => {
+    const range = subnet(text)
+    if (range === undefined) throw new RangeError(`${text} is no range of addresses`)
+    return range
+  })
 
 /** "This" host (RFC 1122), and all from multicast (RFC 5771) over reserved (RFC 1112) to broadcast: nobody listens there. */
-const nobodys: ReadonlyArray<Block> = [block("0.0.0.0", 8), block("224.0.0.0", 3)]
+const nobodys = ranges("0.0.0.0/8", "224.0.0.0/3")
 /** This machine (RFC 1122). */
-const loopback: ReadonlyArray<Block> = [block("127.0.0.0", 8)]
+const loopback = ranges("127.0.0.0/8")
 /** Private networks (RFC 1918). */
-const privates: ReadonlyArray<Block> = [block("10.0.0.0", 8), block("172.16.0.0", 12), block("192.168.0.0", 16)]
+const privates = ranges("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 /** Networks of one cable (RFC 3927), and those of a provider behind its own translation (RFC 6598). */
-const locals: ReadonlyArray<Block> = [block("169.254.0.0", 16), block("100.64.0.0", 10)]
+const locals = ranges("169.254.0.0/16", "100.64.0.0/10")
 
-const isAmong = (ip: string, blocks: ReadonlyArray<Block>): boolean => {
-  const number = numberOf(ip)
-  return number !== undefined && blocks.some((one) => isIn(number, one))
+const isAmong = (ip: string, among: ReadonlyArray<Subnet>): boolean => {
+  const number = ipNumber(ip)
+  return number !== undefined && among.some((range) => contains(range, number))
 }
 
 /**
@@ -58,7 +39,7 @@ const isAmong = (ip: string, blocks: ReadonlyArray<Block>): boolean => {
  * address that can be nobody's, and what is no dotted quad, is never believed.
  */
 export const isRoutable = (ip: string, { allowLocal }: RoutableOptions): boolean =>
-  numberOf(ip) !== undefined
+  ipNumber(ip) !== undefined
   && !isAmong(ip, nobodys)
   && (allowLocal || !(isAmong(ip, loopback) || isAmong(ip, privates) || isAmong(ip, locals)))
 

@@ -10,9 +10,10 @@ import * as Machine from "../../layers/node/Machine.ts"
 import * as MemoryApplication from "../../layers/stellar/MemoryApplication.ts"
 import * as StellarNode from "../../layers/stellar/StellarNode.ts"
 import { Crypto } from "../../services/Crypto.ts"
-import { Application } from "../../services/stellar/Application.ts"
+import type { Application } from "../../services/stellar/Application.ts"
 import { Overlay } from "../../services/stellar/Overlay.ts"
 import { privateNetwork } from "../../services/stellar/StellarConfig.ts"
+import * as RecordingApplication from "../../testing/stellar/RecordingApplication.ts"
 import { isSignedPayment } from "../../testing/stellar/SignedPayment.ts"
 import { failed } from "../CommandFailed.ts"
 import type { FloodTally } from "./FloodTally.ts"
@@ -52,46 +53,27 @@ const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeN
 
 /** Passes everything on, and tells the tally what this node says and what reaches it with a good signature. */
 const counting = (network: DemoNetwork, node: number): Layer.Layer<Application, never, Crypto> =>
-  Layer.effect(
-    Application,
-    Effect.gen(function*() {
-      const { networkId, passphrase, rate, tally } = network
-      const crypto = yield* Crypto
-      const clock = yield* Clock.Clock
-      const application = yield* MemoryApplication.make({
-        passphrase,
-        policy: "all",
-        transactionsPerSecond: ROOM * Math.ceil(rate),
-        limits: {
-          maxTxSetOperations: Math.max(MemoryApplication.ledgerLimits("private").maxTxSetOperations, ROOM * rate)
-        }
-      })
-      const { judge } = application
-      if (judge.answers === "later") return yield* Effect.die(new Error("an application in memory answers at once"))
-      return {
-        ...application,
-        judge: {
-          answers: "at once",
-          receive: (batch) => {
-            const verdicts = judge.receive(batch)
-            const now = steadyMillis(clock)
-            batch.forEach(({ bytes, hash, kind }, i) => {
-              const isGood = kind === "SCP_MESSAGE"
-                // The verdict on a statement with a wrong signature is to forget it.
-                ? verdicts[i] === "relay" || verdicts[i] === "keep"
-                : isSignedPayment(crypto, networkId, bytes)
-              if (isGood) tally.delivered(node, hash, now)
-            })
-            return verdicts
-          }
-        },
-        originate: (message) => {
-          tally.originated(message.kind === "SCP_MESSAGE" ? "scp" : "tx", node, message.hash, steadyMillis(clock))
-          application.originate(message)
-        }
+  Layer.unwrap(Effect.gen(function*() {
+    const { networkId, passphrase, rate, tally } = network
+    const crypto = yield* Crypto
+    const clock = yield* Clock.Clock
+    return RecordingApplication.layer({
+      passphrase,
+      policy: "all",
+      transactionsPerSecond: ROOM * Math.ceil(rate),
+      limits: {
+        maxTxSetOperations: Math.max(MemoryApplication.ledgerLimits("private").maxTxSetOperations, ROOM * rate)
       }
-    })
-  )
+    }, () => ({
+      originated: ({ hash, kind }) =>
+        tally.originated(kind === "SCP_MESSAGE" ? "scp" : "tx", node, hash, steadyMillis(clock)),
+      // A statement with a wrong signature is not accepted; of transactions the application does not look at it.
+      received: ({ bytes, hash, kind }, isAccepted) => {
+        const isGood = kind === "SCP_MESSAGE" ? isAccepted : isSignedPayment(crypto, networkId, bytes)
+        if (isGood) tally.delivered(node, hash, steadyMillis(clock))
+      }
+    }))
+  }))
 
 /** Builds one node in a Scope of its own; it dials the nodes that are there already. */
 const startNode = Effect.fnUntraced(function*(
