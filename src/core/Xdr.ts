@@ -32,3 +32,11 @@ export const skipVarOpaque = (bytes: Uint8Array, at: number, end: number, maxLen
   for (let i = data + length; i < next; i++) if (bytes[i] !== 0) return MALFORMED
   return next
 }
+
+/** Writes an unsigned 32-bit integer, big-endian, at `at`. */
+export const writeUint32 = (into: Uint8Array, at: number, value: number): void => {
+  into[at] = value >>> 24
+  into[at + 1] = value >>> 16
+  into[at + 2] = value >>> 8
+  into[at + 3] = value
+}

@@ -1,0 +1,147 @@
+/**
+ * What two authenticated peers say beside floods and credit: queries and their answers, addresses, pings.
+ *
+ * Which kinds may be said at all, and what ends the session, is the protocol's table of what is accepted in which state.
+ */
+import type { DropReason } from "../../core/DropReason.ts"
+import * as ItemHash from "../../core/ItemHash.ts"
+import { tcpAddress } from "../../core/PeerAddress.ts"
+import { Drop } from "../../core/stellar/DropReason.ts"
+import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
+import * as limits from "../../core/stellar/limits.ts"
+import { MessageType, type StellarMessage } from "../../core/stellar/messages.ts"
+import { QueryWindow } from "../../core/stellar/QueryWindow.ts"
+import { walkGeneralizedTransactionSet, walkTransactionSet } from "../../core/stellar/TransactionWalk.ts"
+import { readUint32, WORD_BYTES, writeUint32 } from "../../core/Xdr.ts"
+import type { Peer } from "../../services/Peers.ts"
+import { encoded } from "./encoded.ts"
+import type { StellarCounters } from "./StellarCounters.ts"
+import type { SessionSurroundings } from "./StellarSession.ts"
+
+/** The peer that is talked with. */
+export interface Interlocutor extends Pick<Peer, "address" | "direction" | "offer" | "offerControl"> {
+  /** When its last bytes came. */
+  readonly lastReadMillis: () => number
+}
+
+const dontHave = (type: number, reqHash: Uint8Array): Uint8Array =>
+  encoded({ _tag: "DONT_HAVE", dontHave: { type, reqHash } })
+
+/** The conversation with one peer. */
+export class Conversation {
+  /** Of the last ping that was answered. */
+  latencyMillis: number | undefined
+  private readonly around: Pick<SessionSurroundings, "application" | "counters" | "crypto" | "learn">
+  private readonly peer: Interlocutor
+  /** 32 bytes that nobody can guess; the last word counts the pings. */
+  private readonly pingHash: Uint8Array
+  private pingSentAtMillis: number | undefined
+  private hasToldPeers = false
+  private readonly scpStateQueries: QueryWindow
+  private readonly transactionSetQueries: QueryWindow
+  private readonly quorumSetQueries: QueryWindow
+
+  constructor(around: Conversation["around"], peer: Interlocutor, pingSeed: Uint8Array) {
+    this.around = around
+    this.peer = peer
+    this.pingHash = pingSeed
+    const window = limits.QUERY_WINDOW_SECONDS * 1000
+    this.scpStateQueries = new QueryWindow(window, limits.SCP_STATE_QUERIES_PER_WINDOW)
+    this.transactionSetQueries = new QueryWindow(window, limits.QUERIES_PER_SECOND * limits.QUERY_WINDOW_SECONDS)
+    this.quorumSetQueries = new QueryWindow(window, limits.QUERIES_PER_SECOND * limits.QUERY_WINDOW_SECONDS)
+  }
+
+  /** Asks for a quorum set that cannot be: the answer tells how long the way is. Not while one is on its way. */
+  ping(nowMillis: number): void {
+    if (this.pingSentAtMillis !== undefined) return
+    const at = this.pingHash.length - WORD_BYTES
+    writeUint32(this.pingHash, at, readUint32(this.pingHash, at) + 1)
+    this.pingSentAtMillis = nowMillis
+    this.peer.offerControl(encoded({ _tag: "GET_SCP_QUORUMSET", qSetHash: this.pingHash }))
+  }
+
+  /** Takes a message that is not flooded, which stands at `bytes[from, to)`; gives the reason if it ends the session. */
+  onMessage(message: StellarMessage, bytes: Uint8Array, from: number, to: number): DropReason | undefined {
+    switch (message._tag) {
+      case "HELLO":
+        return Drop.UnexpectedHello
+      case "AUTH":
+        return Drop.OutOfOrderAuth
+      case "SEND_MORE":
+        return Drop.UnexpectedSendMore
+      case "PEERS":
+        return this.onPeers(message.peers)
+      case "GET_SCP_QUORUMSET":
+        return this.answer(
+          this.quorumSetQueries,
+          () =>
+            this.around.application.quorumSet(ItemHash.fromBytes(message.qSetHash))
+              ?? dontHave(MessageType.SCP_QUORUMSET, message.qSetHash)
+        )
+      case "GET_TX_SET":
+        return this.answer(
+          this.transactionSetQueries,
+          () =>
+            this.around.application.transactionSet(ItemHash.fromBytes(message.txSetHash))
+              ?? dontHave(MessageType.GENERALIZED_TX_SET, message.txSetHash)
+        )
+      case "GET_SCP_STATE":
+        return this.onScpStateAsked(message.ledgerSeq)
+      case "DONT_HAVE":
+        return this.onAnswer(message.dontHave.reqHash)
+      case "SCP_QUORUMSET":
+        return this.onAnswer(this.digestOfArm(bytes, from, to))
+      case "TX_SET":
+        return walkTransactionSet(bytes, from + WORD_BYTES, to) === "malformed"
+          ? Drop.CorruptXdr
+          : this.count("ignoredWithoutOwner")
+      case "GENERALIZED_TX_SET":
+        return walkGeneralizedTransactionSet(bytes, from + WORD_BYTES, to) === "malformed"
+          ? Drop.CorruptXdr
+          : this.count("ignoredWithoutOwner")
+      default:
+        // Surveys: their owner is not built yet.
+        return this.count("ignoredWithoutOwner")
+    }
+  }
+
+  private digestOfArm(bytes: Uint8Array, from: number, to: number): Uint8Array {
+    return ItemHash.toBytes(this.around.crypto.sha256(bytes.subarray(from + WORD_BYTES, to)))
+  }
+
+  private onPeers(told: Extract<StellarMessage, { _tag: "PEERS" }>["peers"]): DropReason | undefined {
+    if (this.peer.direction === "inbound") return Drop.UnexpectedPeers
+    if (this.hasToldPeers) return Drop.TooManyPeers
+    this.hasToldPeers = true
+    const addresses = told.flatMap(({ ip, port }) => ip._tag === "IPv4" ? [tcpAddress(ip.ipv4.join("."), port)] : [])
+    this.around.learn(addresses, this.peer.address)
+    return undefined
+  }
+
+  private answer(window: QueryWindow, message: () => Uint8Array): DropReason | undefined {
+    if (!window.allows(this.peer.lastReadMillis())) return this.count("queriesOverLimit")
+    this.peer.offerControl(message())
+    return this.count("queriesAnswered")
+  }
+
+  private onScpStateAsked(ledger: number): DropReason | undefined {
+    if (!this.scpStateQueries.allows(this.peer.lastReadMillis())) return this.count("queriesOverLimit")
+    // Direct answers: the flood gate is neither asked nor told.
+    for (const message of this.around.application.scpState(ledger)) this.peer.offer(FloodPriority.SCP_MESSAGE, message)
+    return this.count("queriesAnswered")
+  }
+
+  /** An answer that is none to our ping has no owner yet: we ask for nothing else. */
+  private onAnswer(hash: Uint8Array): DropReason | undefined {
+    if (this.pingSentAtMillis === undefined || !hash.every((byte, i) => byte === this.pingHash[i])) {
+      return this.count("ignoredWithoutOwner")
+    }
+    this.latencyMillis = this.peer.lastReadMillis() - this.pingSentAtMillis
+    this.pingSentAtMillis = undefined
+    return undefined
+  }
+
+  private count(counter: keyof StellarCounters): undefined {
+    this.around.counters[counter] += 1
+  }
+}
