@@ -14,7 +14,7 @@
  */
 import type { Channel, Opened } from "../Channel.ts"
 import { MAC_BYTES, type MacKey } from "../Crypto.ts"
-import { readUint32, WORD_BYTES } from "../Xdr.ts"
+import { readUint32, WORD_BYTES, writeUint32 } from "../Xdr.ts"
 import { ENVELOPE_BYTES, ENVELOPE_HEAD_BYTES, RECORD_MARK_BYTES } from "./limits.ts"
 import { writeRecordMark } from "./RecordMark.ts"
 
@@ -30,13 +30,6 @@ const SEQUENCE_OFFSET = 4
 /** The only version of the body. */
 const VERSION = 0
 const U32 = 0x1_0000_0000
-
-const writeU32 = (into: Uint8Array, at: number, value: number): void => {
-  into[at] = value >>> 24
-  into[at + 1] = value >>> 16
-  into[at + 2] = value >>> 8
-  into[at + 3] = value
-}
 
 /** The two session keys of one side, ready for use. */
 export interface ChannelKeys {
@@ -84,8 +77,8 @@ export class Sequence {
 
   /** Writes the number into the 8 bytes at `at`. */
   writeTo(into: Uint8Array, at: number): void {
-    writeU32(into, at, this.high)
-    writeU32(into, at + WORD_BYTES, this.low)
+    writeUint32(into, at, this.high)
+    writeUint32(into, at + WORD_BYTES, this.low)
   }
 
   /** Goes on to the next number. */
@@ -132,7 +125,7 @@ export class FrameChannel implements Channel {
   seal(message: Uint8Array, into: Uint8Array, at: number): number {
     const body = at + RECORD_MARK_BYTES
     writeRecordMark(into, at, message.length + ENVELOPE_BYTES)
-    writeU32(into, body, VERSION)
+    writeUint32(into, body, VERSION)
     this.sent.writeTo(into, body + SEQUENCE_OFFSET)
     into.set(message, body + ENVELOPE_HEAD_BYTES)
     const tag = body + ENVELOPE_HEAD_BYTES + message.length
