@@ -16,13 +16,14 @@ import { tell } from "./printing.ts"
 import { probe } from "./probe.ts"
 import { run } from "./run.ts"
 import { runProgram } from "./runProgram.ts"
+import { simulate } from "./simulate.ts"
 
 const overlay = Command.make("overlay").pipe(
   Command.withDescription(
     "Run, look at and try out nodes of Stellar's peer-to-peer overlay network. Answers go to stdout, logs to stderr. " +
       "Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted."
   ),
-  Command.withSubcommands([run, probe, demo, keygen]),
+  Command.withSubcommands([run, probe, demo, simulate, keygen]),
   Command.withExamples([
     { command: "overlay demo", description: "See a small network work on this machine" },
     { command: "overlay probe core-testnet1.stellar.org:11625", description: "Ask a node who it is" },
