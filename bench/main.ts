@@ -8,15 +8,17 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import { handshake } from "./handshake.ts"
 import { link } from "./link.ts"
+import { parity } from "./parity.ts"
 import { progress } from "./printing.ts"
 import { RunFailed } from "./processes.ts"
+import { simulation } from "./simulation.ts"
 
 const bench = Command.make("bench").pipe(
   Command.withDescription(
     "Measure what the product costs. Figures are CPU time (user and system, of whole processes), as medians of interleaved "
       + "runs with their interquartile range; compare only figures of one call."
   ),
-  Command.withSubcommands([link, handshake])
+  Command.withSubcommands([link, handshake, parity, simulation])
 )
 
 /** Complaints of the command line are told where they are found; all else here. */

@@ -10,6 +10,7 @@ import { KEY_WORDS } from "./HashKeys.ts"
 export const NONE = -1
 
 const FIRST_CAPACITY = 64
+const NO_WORDS = new Int32Array(0)
 
 /**
  * Keys in the order in which they came.
@@ -30,7 +31,7 @@ export class HashQueue {
   /** The row that came after; of a free row the next free one. */
   #younger: Int32Array
   #older: Int32Array
-  #index = new Int32Array(0)
+  #index = NO_WORDS
   #indexMask = 0
   #indexShift = 0
   #oldest = NONE
@@ -46,11 +47,10 @@ export class HashQueue {
     this.#words = words
     this.#rowMask = (1 << (32 - Math.clz32(limit))) - 1
     this.#tagMask = ~this.#rowMask
-    const capacity = Math.min(FIRST_CAPACITY, limit)
-    this.#keys = new Int32Array(capacity * words)
-    this.#younger = new Int32Array(capacity)
-    this.#older = new Int32Array(capacity)
-    this.#reindex()
+    // Nothing is made before the first key: a node has two queues a peer, and many stay empty.
+    this.#keys = NO_WORDS
+    this.#younger = NO_WORDS
+    this.#older = NO_WORDS
   }
 
   /** How many keys there are. */
@@ -85,6 +85,7 @@ export class HashQueue {
 
   /** The row of this key, or `NONE`. */
   find(key: Int32Array): number {
+    if (this.#length === 0) return NONE
     const index = this.#index
     const tag = key[1]! & this.#tagMask
     let at = key[0]! >>> this.#indexShift
@@ -217,7 +218,7 @@ export class HashQueue {
   }
 
   #grow(): void {
-    const capacity = Math.min(this.capacity * 2, this.#limit)
+    const capacity = Math.min(Math.max(FIRST_CAPACITY, this.capacity * 2), this.#limit)
     this.#keys = widened(this.#keys, new Int32Array(capacity * this.#words))
     this.#younger = widened(this.#younger, new Int32Array(capacity))
     this.#older = widened(this.#older, new Int32Array(capacity))

@@ -67,9 +67,12 @@ export const toBytes = (hash: ItemHash): Uint8Array => {
   return bytes
 }
 
+/** The two digits of each byte. */
+const HEX_DIGITS: ReadonlyArray<string> = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
+
 /** The hash as 64 lower-case hexadecimal digits, for people and for JSON. */
 export const toHex = (hash: ItemHash): string => {
   let text = ""
-  for (let i = 0; i < ITEM_HASH_BYTES; i++) text += hash.charCodeAt(i).toString(16).padStart(2, "0")
+  for (let i = 0; i < ITEM_HASH_BYTES; i++) text += HEX_DIGITS[hash.charCodeAt(i)]
   return text
 }

@@ -76,7 +76,10 @@ export class Outbox {
   readonly shedUnits: [number, number, number, number] = [0, 0, 0, 0]
   private readonly credit: SendCredit
   private readonly control = new Ring()
-  private readonly rings: readonly [Ring, Ring, Ring, Ring] = [new Ring(), new Ring(), new Ring(), new Ring()]
+  /** Made when something first comes: most peers are sent two kinds of messages. */
+  private readonly rings: Array<Ring | undefined> = [undefined, undefined, undefined, undefined]
+  /** How many messages wait in all rings: mostly none, and then no ring need be looked at. */
+  private waiting = 0
   private limits: OutboxLimits
 
   constructor(limits: OutboxLimits, credit: SendCredit) {
@@ -98,6 +101,7 @@ export class Outbox {
     if (this.control.units + 1 > limits.units) return false
     if (this.control.bytes + message.length > limits.bytes && this.control.units > 0) return false
     this.control.push({ message, units: 1, atMillis })
+    this.waiting += 1
     return true
   }
 
@@ -106,36 +110,38 @@ export class Outbox {
    * could never fit is shed itself, and costs no other its place.
    */
   offer(priority: Priority, message: Uint8Array, units: number, atMillis: number): void {
-    const ring = this.rings[priority]
     const limits = this.limits.rings[priority]
     if (units > limits.units || message.length > limits.bytes) {
       this.shedUnits[priority] += units
       return
     }
+    const ring = this.rings[priority] ??= new Ring()
     ring.push({ message, units, atMillis })
+    this.waiting += 1
     while (ring.units > limits.units || ring.bytes > limits.bytes) {
       const oldest = ring.shift()
       if (oldest === undefined) return
+      this.waiting -= 1
       this.shedUnits[priority] += oldest.units
     }
   }
 
   /** Whether anything waits, sendable or not. */
   isEmpty(): boolean {
-    return this.control.peek() === undefined && this.rings.every((ring) => ring.peek() === undefined)
+    return this.waiting === 0
   }
 
   /** Whether a message waits whose credit is missing. */
   isBlocked(): boolean {
-    return this.rings.some((ring) => {
-      const head = ring.peek()
+    return this.waiting > 0 && this.rings.some((ring) => {
+      const head = ring?.peek()
       return head !== undefined && !this.credit.covers(head.message.length)
     })
   }
 
   /** Units that wait, by priority. */
   waitingUnits(priority: Priority): number {
-    return this.rings[priority].units
+    return this.rings[priority]?.units ?? 0
   }
 
   /**
@@ -149,9 +155,11 @@ export class Outbox {
       if (!take(entry.message)) return offeredAtMillis
       offeredAtMillis = entry.atMillis
       this.control.shift()
+      this.waiting -= 1
     }
-    for (let priority = 0; priority < PRIORITIES; priority++) {
+    for (let priority = 0; priority < PRIORITIES && this.waiting > 0; priority++) {
       const ring = this.rings[priority as Priority]
+      if (ring === undefined) continue
       for (let entry = ring.peek(); entry !== undefined; entry = ring.peek()) {
         const size = entry.message.length
         if (!this.credit.covers(size)) break
@@ -159,6 +167,7 @@ export class Outbox {
         offeredAtMillis = entry.atMillis
         this.credit.spend(size)
         ring.shift()
+        this.waiting -= 1
       }
     }
     return offeredAtMillis

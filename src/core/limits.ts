@@ -71,6 +71,8 @@ export const WORLD_EVENTS = 16_777_216
 export const WORLD_WAITING_TASKS = 16_777_216
 /** Tasks that a World runs without its time going on. Ours: more is no work but a loop, which would never end. */
 export const WORLD_TASKS_AN_INSTANT = 10_000_000
+/** Signatures whose verification the nodes of a World share. Ours: minutes of what a busy network says. */
+export const SHARED_VERIFICATIONS = 16_384
 /** Kinds of waiting fibers that a deadlock report names, the most frequent first. Ours: what a person reads. */
 export const WORLD_REPORT_ENTRIES = 32
 /** Names of traced functions around a waiting fiber that a report gives, the innermost first. Ours: likewise. */

@@ -49,7 +49,8 @@ export class PeerWriter {
   /** Writes what may go. */
   flush(): void {
     const { channel, clock, link, outbox, sealBuffer } = this.parts
-    if (!link.isWritable() || outbox.isEmpty()) return
+    // Mostly there is nothing, and then the link need not be asked.
+    if (outbox.isEmpty() || !link.isWritable()) return
     let at = 0
     let buffer = sealBuffer.take()
     let bytes = 0

@@ -25,6 +25,8 @@ export interface NetworkEvent {
   readonly to: PeerAddress
   /** How many, for `Sent` and `Delivered`; else 0. */
   readonly bytes: number
+  /** What was handed over, for `Sent`: lent until the observer returns. */
+  readonly chunk?: Uint8Array
 }
 
 /** Sees what happens, in its order. It is called in the midst of it: what it does to the network belongs into a later task. */
@@ -49,9 +51,21 @@ export class NetworkTrace {
     }
   }
 
-  tell(tag: NetworkEvent["_tag"], from: PeerAddress, to: PeerAddress, bytes = 0): void {
+  /** Whether anybody watches: while nobody does, what would be told need not be gathered. */
+  get isWatched(): boolean {
+    return this.observers.size > 0
+  }
+
+  tell(tag: NetworkEvent["_tag"], from: PeerAddress, to: PeerAddress, bytes = 0, chunk?: Uint8Array): void {
     if (this.observers.size === 0) return
-    const event: NetworkEvent = { _tag: tag, atMicros: this.nowMicros(), from, to, bytes }
+    const event: NetworkEvent = {
+      _tag: tag,
+      atMicros: this.nowMicros(),
+      from,
+      to,
+      bytes,
+      ...(chunk === undefined ? {} : { chunk })
+    }
     for (const observer of this.observers) observer(event)
   }
 }

@@ -127,7 +127,7 @@ export class Pipe {
     this.takeReceipts()
     this.heldBytes += bytes.length
     this.sender.host.bytesSent += bytes.length
-    this.tell("Sent", bytes.length)
+    this.tell("Sent", bytes.length, bytes)
     const buffer = this.fabric.buffers.take(bytes.length)
     buffer.set(bytes)
     this.push("bytes", buffer, bytes.length)
@@ -440,7 +440,12 @@ export class Pipe {
     this.expectRoom()
   }
 
-  private tell(tag: "Accepted" | "Sent" | "Delivered" | "Ended" | "Reset" | "TimedOut", bytes?: number): void {
-    this.fabric.trace.tell(tag, this.sender.address, this.receiver.address, bytes)
+  private tell(
+    tag: "Accepted" | "Sent" | "Delivered" | "Ended" | "Reset" | "TimedOut",
+    bytes?: number,
+    chunk?: Uint8Array
+  ): void {
+    const { trace } = this.fabric
+    if (trace.isWatched) trace.tell(tag, this.sender.address, this.receiver.address, bytes, chunk)
   }
 }

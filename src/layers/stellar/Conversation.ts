@@ -8,13 +8,18 @@ import * as ItemHash from "../../core/ItemHash.ts"
 import { tcpAddress } from "../../core/PeerAddress.ts"
 import { Drop } from "../../core/stellar/DropReason.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
+import {
+  dontHaveMessage,
+  missingQuorumSetHashAt,
+  quorumSetQuery,
+  quorumSetQueryHashAt
+} from "../../core/stellar/HotMessages.ts"
 import * as limits from "../../core/stellar/limits.ts"
 import { MessageType, type StellarMessage } from "../../core/stellar/messages.ts"
 import { QueryWindow } from "../../core/stellar/QueryWindow.ts"
 import { walkGeneralizedTransactionSet, walkTransactionSet } from "../../core/stellar/TransactionWalk.ts"
 import { readUint32, WORD_BYTES, writeUint32 } from "../../core/Xdr.ts"
 import type { Peer } from "../../services/Peers.ts"
-import { encoded } from "./encoded.ts"
 import type { StellarCounters } from "./StellarCounters.ts"
 import type { SessionSurroundings } from "./StellarSession.ts"
 
@@ -23,9 +28,6 @@ export interface Interlocutor extends Pick<Peer, "address" | "direction" | "offe
   /** When its last bytes came. */
   readonly lastReadMillis: () => number
 }
-
-const dontHave = (type: number, reqHash: Uint8Array): Uint8Array =>
-  encoded({ _tag: "DONT_HAVE", dontHave: { type, reqHash } })
 
 /** The conversation with one peer. */
 export class Conversation {
@@ -57,7 +59,19 @@ export class Conversation {
     const at = this.pingHash.length - WORD_BYTES
     writeUint32(this.pingHash, at, readUint32(this.pingHash, at) + 1)
     this.pingSentAtMillis = nowMillis
-    this.peer.offerControl(encoded({ _tag: "GET_SCP_QUORUMSET", qSetHash: this.pingHash }))
+    this.peer.offerControl(quorumSetQuery(this.pingHash))
+  }
+
+  /**
+   * Takes a ping or the answer to one, if the message at `bytes[from, to)` is that; tells whether it was. They are most of what
+   * quiet peers say, and reading them with the schema costs more than all else about them.
+   */
+  onPing(bytes: Uint8Array, from: number, to: number): boolean {
+    const asked = quorumSetQueryHashAt(bytes, from, to)
+    if (asked >= 0) this.onQuorumSetAsked(bytes.subarray(asked, to))
+    const missing = asked >= 0 ? -1 : missingQuorumSetHashAt(bytes, from, to)
+    if (missing >= 0) this.onAnswer(bytes.subarray(missing, to))
+    return asked >= 0 || missing >= 0
   }
 
   /** Takes a message that is not flooded, which stands at `bytes[from, to)`; gives the reason if it ends the session. */
@@ -72,18 +86,13 @@ export class Conversation {
       case "PEERS":
         return this.onPeers(message.peers)
       case "GET_SCP_QUORUMSET":
-        return this.answer(
-          this.quorumSetQueries,
-          () =>
-            this.around.application.quorumSet(ItemHash.fromBytes(message.qSetHash))
-              ?? dontHave(MessageType.SCP_QUORUMSET, message.qSetHash)
-        )
+        return this.onQuorumSetAsked(message.qSetHash)
       case "GET_TX_SET":
         return this.answer(
           this.transactionSetQueries,
           () =>
             this.around.application.transactionSet(ItemHash.fromBytes(message.txSetHash))
-              ?? dontHave(MessageType.GENERALIZED_TX_SET, message.txSetHash)
+              ?? dontHaveMessage(MessageType.GENERALIZED_TX_SET, message.txSetHash)
         )
       case "GET_SCP_STATE":
         return this.onScpStateAsked(message.ledgerSeq)
@@ -105,6 +114,14 @@ export class Conversation {
     }
   }
 
+  private onQuorumSetAsked(hash: Uint8Array): undefined {
+    return this.answer(
+      this.quorumSetQueries,
+      () =>
+        this.around.application.quorumSet(ItemHash.fromBytes(hash)) ?? dontHaveMessage(MessageType.SCP_QUORUMSET, hash)
+    )
+  }
+
   private digestOfArm(bytes: Uint8Array, from: number, to: number): Uint8Array {
     return ItemHash.toBytes(this.around.crypto.sha256(bytes.subarray(from + WORD_BYTES, to)))
   }
@@ -118,7 +135,7 @@ export class Conversation {
     return undefined
   }
 
-  private answer(window: QueryWindow, message: () => Uint8Array): DropReason | undefined {
+  private answer(window: QueryWindow, message: () => Uint8Array): undefined {
     if (!window.allows(this.peer.lastReadMillis())) return this.count("queriesOverLimit")
     this.peer.offerControl(message())
     return this.count("queriesAnswered")
@@ -132,7 +149,7 @@ export class Conversation {
   }
 
   /** An answer that is none to our ping has no owner yet: we ask for nothing else. */
-  private onAnswer(hash: Uint8Array): DropReason | undefined {
+  private onAnswer(hash: Uint8Array): undefined {
     if (this.pingSentAtMillis === undefined || !hash.every((byte, i) => byte === this.pingHash[i])) {
       return this.count("ignoredWithoutOwner")
     }

@@ -337,6 +337,7 @@ export class StellarSession implements Peer {
       if (!walkSendMoreExtended(bytes, from, to)) return this.end(Drop.CorruptXdr)
       return this.onGrant(grantedMessages(bytes, from), grantedBytes(bytes, from))
     }
+    if (this.conversation.onPing(bytes, from, to)) return true
     const decoded = decodeMessage(bytes.subarray(from, to))
     if (Result.isFailure(decoded)) return this.end(Drop.CorruptXdr)
     const reason = this.conversation.onMessage(decoded.success, bytes, from, to)

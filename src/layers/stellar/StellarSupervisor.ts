@@ -99,6 +99,9 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const ended: Record<`ended${string}`, number> = {}
   const events = Tap.make<OverlayEvent<Stellar>>(limits.EVENTS_PER_SUBSCRIBER)
   const messages = Tap.makeMessageTap<Received<Stellar>>()
+  // One object for all sessions, which is looked at for each message, until the application changes what a ledger takes.
+  let operationsKnown = application.limits().maxTxSetOperations
+  let limitsOfOutboxes = outboxLimits(application.limits())
   const around: SessionSurroundings = {
     config,
     clock: yield* Clock.Clock,
@@ -111,7 +114,14 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     pullFlood,
     tap: messages,
     learn: connections.learn,
-    outboxLimits: () => outboxLimits(application.limits())
+    outboxLimits: () => {
+      const capacity = application.limits()
+      if (capacity.maxTxSetOperations !== operationsKnown) {
+        operationsKnown = capacity.maxTxSetOperations
+        limitsOfOutboxes = outboxLimits(capacity)
+      }
+      return limitsOfOutboxes
+    }
   }
   const fibers = yield* FiberSet.make<void>()
   const shuttingDown = yield* Deferred.make<void>()

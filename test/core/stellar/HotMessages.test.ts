@@ -4,8 +4,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as ItemHash from "../../../src/core/ItemHash.ts"
-import { grantMessage, hashesMessage } from "../../../src/core/stellar/HotMessages.ts"
-import { encodeMessage } from "../../../src/core/stellar/messages.ts"
+import {
+  dontHaveMessage,
+  grantMessage,
+  hashesMessage,
+  missingQuorumSetHashAt,
+  quorumSetQuery,
+  quorumSetQueryHashAt
+} from "../../../src/core/stellar/HotMessages.ts"
+import { encodeMessage, MessageType } from "../../../src/core/stellar/messages.ts"
 
 const hashes = [0, 1, 255].map((byte) => new Uint8Array(32).fill(byte))
 
@@ -33,5 +40,35 @@ describe("a message that is written word by word", () => {
         Result.getOrThrow(encodeMessage({ _tag: "FLOOD_DEMAND", floodDemand: { txHashes } }))
       )
     }
+  })
+
+  it("is the ping, or the answer to one, that the schema writes", () => {
+    for (const hash of hashes) {
+      const ping = quorumSetQuery(hash)
+      assert.deepStrictEqual(ping, Result.getOrThrow(encodeMessage({ _tag: "GET_SCP_QUORUMSET", qSetHash: hash })))
+      const answer = dontHaveMessage(MessageType.SCP_QUORUMSET, hash)
+      assert.deepStrictEqual(
+        answer,
+        Result.getOrThrow(
+          encodeMessage({ _tag: "DONT_HAVE", dontHave: { type: MessageType.SCP_QUORUMSET, reqHash: hash } })
+        )
+      )
+    }
+  })
+
+  it("is known by its kind and its length, wherever it stands", () => {
+    const within = (message: Uint8Array): Uint8Array => Uint8Array.of(7, ...message, 7)
+    const ping = quorumSetQuery(hashes[1]!)
+    const answer = dontHaveMessage(MessageType.SCP_QUORUMSET, hashes[1]!)
+    assert.strictEqual(quorumSetQueryHashAt(within(ping), 1, 1 + ping.length), 5)
+    assert.strictEqual(missingQuorumSetHashAt(within(answer), 1, 1 + answer.length), 9)
+    // Too short, too long, of another kind, about something else: the schema's to judge.
+    assert.strictEqual(quorumSetQueryHashAt(within(ping), 1, ping.length), -1)
+    assert.strictEqual(quorumSetQueryHashAt(within(ping), 1, 2 + ping.length), -1)
+    assert.strictEqual(quorumSetQueryHashAt(answer, 0, answer.length), -1)
+    assert.strictEqual(missingQuorumSetHashAt(within(answer), 1, answer.length), -1)
+    assert.strictEqual(missingQuorumSetHashAt(ping, 0, ping.length), -1)
+    const other = dontHaveMessage(MessageType.GENERALIZED_TX_SET, hashes[1]!)
+    assert.strictEqual(missingQuorumSetHashAt(other, 0, other.length), -1)
   })
 })
