@@ -1,47 +1,64 @@
 /**
- * The application of a simulated node: what `MemoryApplication` does, and a record of all that comes and goes.
+ * An application whose comings and goings are told: any one, with a record of all that is said and heard.
  */
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import * as MemoryApplication from "../../layers/stellar/MemoryApplication.ts"
 import type { Crypto } from "../../services/Crypto.ts"
-import { Application, type Flooded } from "../../services/stellar/Application.ts"
+import { Application, type Flooded, type Judge, type Verdict } from "../../services/stellar/Application.ts"
 
 /** Who is told. */
 export interface Recorder {
   /** The node says something itself. */
   readonly originated: (message: Flooded) => void
-  /** Something came that the node had not seen; `isAccepted` is the verdict. */
+  /** Something came that the node had not seen, and has been judged; `isAccepted` is the verdict. */
   readonly received: (message: Flooded, isAccepted: boolean) => void
 }
 
-/** An application in memory whose comings and goings are told; each life of its node, each build of the layer, has a recorder of its own. */
+/** An application in memory whose comings and goings are told; see `around`. */
 export const layer = (
   options: MemoryApplication.MemoryApplicationOptions,
+  makeRecorder: () => Recorder
+): Layer.Layer<Application, never, Crypto> => around(MemoryApplication.layer(options), makeRecorder)
+
+/** Tells what comes to `application` and goes; each life of its node, each build of the layer, has a recorder of its own. */
+export const around = (
+  application: Layer.Layer<Application, never, Crypto>,
   makeRecorder: () => Recorder
 ): Layer.Layer<Application, never, Crypto> =>
   Layer.effect(
     Application,
     Effect.gen(function*() {
-      const application = yield* MemoryApplication.make(options)
-      const { judge } = application
+      const told = Context.get(yield* Layer.build(application), Application)
       const recorder = makeRecorder()
-      if (judge.answers === "later") return yield* Effect.die(new Error("an application in memory answers at once"))
       return {
-        ...application,
-        judge: {
-          answers: "at once",
-          receive: (batch) => {
-            const verdicts = judge.receive(batch)
-            batch.forEach((message, i) => {
-              recorder.received(message, verdicts[i] === "relay" || verdicts[i] === "keep")
-            })
-            return verdicts
-          }
-        },
+        // Not copied: what an application has as a class, it keeps.
+        position: () => told.position(),
+        limits: () => told.limits(),
+        hasTransaction: (hash) => told.hasTransaction(hash),
+        transaction: (hash) => told.transaction(hash),
+        transactionSet: (hash) => told.transactionSet(hash),
+        quorumSet: (hash) => told.quorumSet(hash),
+        scpState: (ledger) => told.scpState(ledger),
+        judge: recorded(told.judge, recorder),
         originate: (message) => {
           recorder.originated(message)
-          application.originate(message)
+          told.originate(message)
         }
       }
     })
   )
+
+const recorded = (judge: Judge, recorder: Recorder): Judge => {
+  const tell = (batch: ReadonlyArray<Flooded>, verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Verdict> => {
+    batch.forEach((message, i) => {
+      recorder.received(message, verdicts[i] === "relay" || verdicts[i] === "keep")
+    })
+    return verdicts
+  }
+  return judge.answers === "at once"
+    ? { answers: "at once", receive: (batch) => tell(batch, judge.receive(batch)) }
+    : {
+      answers: "later",
+      receive: (batch) => Effect.map(judge.receive(batch), (verdicts) => tell(batch, verdicts))
+    }
+}

@@ -6,8 +6,8 @@
  */
 import { Effect, Layer } from "effect"
 import type { CryptoShape } from "../../core/Crypto.ts"
-import type { DropReason } from "../../core/DropReason.ts"
 import * as ItemHash from "../../core/ItemHash.ts"
+import { VIRTUAL_LINK_TIMEOUT_MICROS } from "../../core/limits.ts"
 import { fair, type LinkWeather } from "../../core/LinkWeather.ts"
 import { format } from "../../core/PeerAddress.ts"
 import { changesOf, type Fault, type FaultPlan, hostileNodes, noFaults } from "../../core/simulation/FaultPlan.ts"
@@ -16,20 +16,24 @@ import { type Load, LOADS } from "../../core/simulation/Load.ts"
 import type { Topology } from "../../core/simulation/Topology.ts"
 import { TraceHash } from "../../core/simulation/TraceHash.ts"
 import { DEFAULT_PORT } from "../../core/stellar/limits.ts"
-import { ScpSignature } from "../../core/stellar/ScpSignature.ts"
 import * as StubCrypto from "../../layers/simulation/StubCrypto.ts"
 import * as VirtualDisk from "../../layers/simulation/VirtualDisk.ts"
 import * as VirtualNetwork from "../../layers/simulation/VirtualNetwork.ts"
 import * as World from "../../layers/simulation/World.ts"
+import * as MemoryApplication from "../../layers/stellar/MemoryApplication.ts"
 import { Crypto } from "../../services/Crypto.ts"
 import type { OverlayEvent } from "../../services/Overlay.ts"
+import type { Application } from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
-import type { Overrides } from "../../services/stellar/StellarConfig.ts"
+import { type Overrides, privateNetwork } from "../../services/stellar/StellarConfig.ts"
 import * as Faults from "./FaultExecution.ts"
 import { FloodLedger, percentileMillis } from "./FloodLedger.ts"
+import * as LoadDriving from "./LoadDriving.ts"
+import { type Checks, start as startChecks } from "./properties/checks.ts"
+import { everythingArrives } from "./properties/delivery.ts"
+import { allProperties, cheapProperties } from "./properties/properties.ts"
+import type { Property } from "./properties/Property.ts"
 import * as RecordingApplication from "./RecordingApplication.ts"
-import { signedPayment } from "./SignedPayment.ts"
-import { signedStatement } from "./SignedStatement.ts"
 import * as SimulatedNode from "./SimulatedNode.ts"
 
 /** What a run is made of; only the topology and the duration have no default. */
@@ -42,10 +46,22 @@ export interface SimulationOptions {
   readonly weather?: LinkWeather
   /** The cryptography of all nodes. Default: a cheap stub that proves nothing about cryptography. */
   readonly crypto?: CryptoShape
+  /**
+   * The application of each node; its network has the passphrase `PASSPHRASE`. Default: one that passes everything on. With one
+   * that does not, `everythingArrives` is to be left out of the properties.
+   */
+  readonly application?: (node: number) => Layer.Layer<Application, never, Crypto>
+  /** When each node starts, in whole milliseconds. Default: all at 0. */
+  readonly startMillis?: (node: number) => number
   /** Sizes and times of each node's configuration. */
   readonly config?: Overrides
   /** Sees promises and hidden timers made inside the World. */
   readonly guard?: World.Guard
+  /**
+   * What the run is checked for. Default: `all` that come with the package; `cheap` leaves out those that read frames, for runs
+   * that measure. A list is checked as it is: `[...allProperties, mine]`.
+   */
+  readonly properties?: "all" | "cheap" | ReadonlyArray<Property>
   /** Told of each line of the trace. */
   readonly onTrace?: (line: TraceLine) => void
 }
@@ -85,18 +101,18 @@ export interface SimulationResult {
   readonly simulatedSeconds: number
 }
 
-const PASSPHRASE = "Simulated network"
+/** The passphrase of every simulated network. */
+export const PASSPHRASE = "Simulated network"
 const MICROS_PER_SECOND = 1_000_000
 const MICROS_PER_MILLI = 1000
-const QUORUM_SET_BYTES = 32
 /** Violations kept: one is enough to look for, and a broken run makes many. */
 const MAX_VIOLATIONS = 100
-/** How long what was said last may take to reach everybody, in the calm: six rounds of demands at other peers. */
-const DELIVERY_BOUND_MICROS = 15 * MICROS_PER_SECOND
-/** How long a network may take to find together again when the last fault is over: three rounds of dialling and back-off. */
-const HEALING_MICROS = 10 * MICROS_PER_SECOND
 /** How long a node may take to end, and its links with it. */
 const END_MICROS = 30 * MICROS_PER_SECOND
+/** When the network itself has given up on what nobody answers any more. */
+const SILENCE_MICROS = VIRTUAL_LINK_TIMEOUT_MICROS + END_MICROS
+/** How long it is then looked whether anything happens: longer than any period of a node. */
+const AFTERLIFE_MICROS = 3600 * MICROS_PER_SECOND
 
 /** The address of the machine with this number: no two of a small network are in one /16. */
 export const ipOf = (index: number): string =>
@@ -131,6 +147,8 @@ export const make = (options: SimulationOptions): Simulation => {
   const hostile = new Set(hostileNodes(plan))
   const networkId = ItemHash.toBytes(crypto.sha256(new TextEncoder().encode(PASSPHRASE)))
   let duplicates = 0
+  /** The time of the run is over: what the plan still has to say is not done any more. */
+  let isOver = false
 
   const line = (node: number | undefined, what: string, detail: string): void => {
     const atMicros = world.nowMicros()
@@ -146,12 +164,12 @@ export const make = (options: SimulationOptions): Simulation => {
   }
 
   const onEvent = (index: number) => (event: OverlayEvent<Stellar>): void => {
+    checks.event(index, event)
     switch (event._tag) {
       case "PeerJoined":
         return line(index, "joined", format(event.peer.address))
       case "PeerLeft":
       case "ConnectionFailed":
-        if (isDefect(event.reason)) violated("no defect ends a session", index, event.reason.text)
         return line(
           index,
           event._tag === "PeerLeft" ? "left" : "failed",
@@ -163,26 +181,23 @@ export const make = (options: SimulationOptions): Simulation => {
   }
 
   const recorderOf = (index: number) => (): RecordingApplication.Recorder => {
-    // Of one life: a node that crashed has forgotten what it had seen, and may ask for it again.
-    const seen = new Set<ItemHash.ItemHash>()
+    const life = checks.lifeOf(index)
     return {
-      originated: ({ hash, kind }) => {
-        ledger.originated(kind, index, hash, world.nowMicros())
-        line(index, "says", ItemHash.toHex(hash))
+      originated: (message) => {
+        ledger.originated(message.kind, index, message.hash, world.nowMicros())
+        checks.said(index, life, message)
+        line(index, "says", ItemHash.toHex(message.hash))
       },
-      received: ({ hash, kind }, isAccepted) => {
-        if (seen.has(hash) && isAccepted) {
-          violated("each flood message is processed once a node", index, ItemHash.toHex(hash))
-        }
-        if (isAccepted) seen.add(hash)
-        const isHonest = ledger.delivered(index, hash, world.nowMicros())
-        if (!isHonest && isAccepted && kind === "SCP_MESSAGE" && hostile.size === 0) {
-          violated("only what somebody has said is processed", index, ItemHash.toHex(hash))
-        }
-        line(index, "hears", ItemHash.toHex(hash))
+      received: (message, isAccepted) => {
+        ledger.delivered(index, message.hash, world.nowMicros())
+        checks.processed(index, life, message, isAccepted)
+        line(index, "hears", ItemHash.toHex(message.hash))
       }
     }
   }
+
+  const passesAllOn = MemoryApplication.layer({ passphrase: PASSPHRASE, policy: "all" })
+  const applicationOf = options.application ?? (() => passesAllOn)
 
   const machineOf = (ip: string) =>
     Layer.mergeAll(network.transport(ip), network.resolver(ip), Layer.succeed(Crypto, crypto))
@@ -191,7 +206,15 @@ export const make = (options: SimulationOptions): Simulation => {
     const ip = ipOf(index)
     const calls = topology.dials.filter(({ caller }) => caller === index)
     const disk = VirtualDisk.make(world, world.prng(`node/${index}/disk`))
-    const node = SimulatedNode.make({
+    const config: Overrides = {
+      // The shape is the topology's: nobody calls whom they only heard of.
+      allowLocalAddresses: false,
+      maxOutbound: Math.max(1, calls.length),
+      targetOutbound: calls.length,
+      targetOutboundWithoutInbound: calls.length,
+      ...options.config
+    }
+    const made = SimulatedNode.make({
       world,
       index,
       ip,
@@ -199,22 +222,33 @@ export const make = (options: SimulationOptions): Simulation => {
       calls: calls.map(({ called }) => `${ipOf(called)}:${DEFAULT_PORT}`),
       disk,
       machine: machineOf(ip),
-      application: RecordingApplication.layer({ passphrase: PASSPHRASE, policy: "all" }, recorderOf(index)),
-      config: {
-        // The shape is the topology's: nobody calls whom they only heard of.
-        allowLocalAddresses: false,
-        maxOutbound: Math.max(1, calls.length),
-        targetOutbound: calls.length,
-        targetOutboundWithoutInbound: calls.length,
-        ...options.config
-      },
+      application: RecordingApplication.around(applicationOf(index), recorderOf(index)),
+      config,
       onEvent: onEvent(index)
     }, crypto)
-    return { node, disk }
+    const node: SimulatedNode.SimulatedNode = {
+      ...made,
+      start: () => {
+        checks.started(index)
+        made.start()
+      },
+      stop: () => {
+        made.stop()
+        checks.ended(index)
+      },
+      crash: () => {
+        made.crash()
+        checks.ended(index)
+      }
+    }
+    return { node, disk, config: privateNetwork(PASSPHRASE, config) }
   })
   const honest = nodes.filter(({ node }) => !hostile.has(node.index)).map(({ node }) => node)
 
-  for (const node of honest) world.soon(node.start)
+  for (const node of honest) {
+    if (options.startMillis === undefined) world.soon(node.start)
+    else world.after(options.startMillis(node.index) * MICROS_PER_MILLI, node.start)
+  }
   const faults = Faults.make({
     world,
     network,
@@ -226,30 +260,37 @@ export const make = (options: SimulationOptions): Simulation => {
   })
   for (const change of changesOf(plan)) {
     world.after(change.atMillis * MICROS_PER_MILLI, () => {
+      if (isOver) return
       line(undefined, `fault ${change.phase}`, JSON.stringify(change.fault))
       faults.apply(change)
     })
   }
-  startLoad({ world, load, honest, crypto, networkId })
+  const endLoad = LoadDriving.drive({ world, load, honest, crypto, networkId })
 
-  const calmFromMicros = Math.max(0, ...plan.faults.map(endMillis)) * MICROS_PER_MILLI
   const endMicros = options.seconds * MICROS_PER_SECOND
-
-  /** After the last fault and some time to heal, what is said reaches every honest node that is up, within a bound. */
-  const checkDelivery = (): void => {
-    const from = calmFromMicros === 0 ? 0 : calmFromMicros + HEALING_MICROS
-    for (const [hash, said] of ledger.said) {
-      if (said.atMicros < from || said.atMicros > endMicros - DELIVERY_BOUND_MICROS) continue
-      for (const node of honest) {
-        if (node.index === said.origin || said.reached.has(node.index) || node.overlay() === undefined) continue
-        violated(
-          "after the last fault everything that is said reaches every honest node",
-          node.index,
-          `${said.kind} ${ItemHash.toHex(hash)} of node ${said.origin}, said at ${said.atMicros / MICROS_PER_SECOND} s`
-        )
-      }
-    }
-  }
+  const checks: Checks = startChecks({
+    properties: propertiesOf(options),
+    world,
+    network,
+    nodes: nodes.map(({ config, disk: { committed }, node }) => ({
+      index: node.index,
+      id: node.id,
+      address: node.address,
+      isHostile: hostile.has(node.index),
+      config,
+      overlay: node.overlay,
+      committed
+    })),
+    plan,
+    ledger,
+    sha256: crypto.sha256,
+    calmFromMicros: Math.min(
+      endMicros,
+      Math.max(0, ...plan.faults.filter(({ kind }) => kind !== "hostile").map(endMillis)) * MICROS_PER_MILLI
+    ),
+    endMicros,
+    violated
+  })
 
   const countDuplicates = (): void => {
     for (const node of honest) {
@@ -263,17 +304,25 @@ export const make = (options: SimulationOptions): Simulation => {
 
   const finish = (): SimulationResult => {
     world.advanceTo(endMicros)
-    checkDelivery()
+    checks.end()
     countDuplicates()
     world.advanceTo(endMicros)
     const bytes = nodes.reduce((sum, { node }) => sum + network.traffic(node.address.ip).bytesSent, 0)
+    isOver = true
+    endLoad()
+    for (const fault of plan.faults) {
+      // The one fault that goes on by itself.
+      if (fault.kind === "flap") faults.apply({ atMillis: fault.toMillis, phase: "end", fault })
+    }
     faults.end()
     for (const node of honest) node.stop()
     world.advanceTo(endMicros + END_MICROS)
-    const open = network.openLinks()
-    if (open.length > 0) {
-      violated("nothing is left when all nodes have ended", undefined, `${open.length} links: ${open[0]}`)
-    }
+    const links = network.openLinks()
+    const fibers = world.waiting().map(({ count, name, where }) => `${count} of ${name} ${where}`)
+    world.advanceTo(endMicros + SILENCE_MICROS)
+    const tasksRun = world.tasksRun()
+    world.advanceTo(endMicros + SILENCE_MICROS + AFTERLIFE_MICROS)
+    checks.over({ links, fibers, tasks: world.tasksRun() - tasksRun })
     const latencyOf = (kind: "SCP_MESSAGE" | "TRANSACTION") => {
       const all = ledger.latencies(kind)
       return { p50: percentileMillis(all, 50), p99: percentileMillis(all, 99) }
@@ -307,53 +356,11 @@ export const make = (options: SimulationOptions): Simulation => {
 /** Runs it all. Synchronous: the process does nothing else meanwhile. */
 export const run = (options: SimulationOptions): SimulationResult => make(options).finish()
 
-const isDefect = (reason: DropReason): boolean => reason._tag === "Bug"
+/** Whether what is said reaches everybody is the application's to decide, where it is not ours. */
+const propertiesOf = ({ application, properties = "all" }: SimulationOptions): ReadonlyArray<Property> => {
+  if (typeof properties === "object") return properties
+  const chosen = properties === "all" ? allProperties : cheapProperties
+  return application === undefined ? chosen : chosen.filter((property) => property !== everythingArrives)
+}
 
 const endMillis = (fault: Fault): number => fault.kind === "reset" ? fault.atMillis : fault.toMillis
-
-interface LoadParts {
-  readonly world: World.World
-  readonly load: Load
-  readonly honest: ReadonlyArray<SimulatedNode.SimulatedNode>
-  readonly crypto: CryptoShape
-  readonly networkId: Uint8Array
-}
-
-/** Lets nodes say what the load has them say, from the first epoch on. Who is not up says nothing. */
-const startLoad = ({ crypto, honest, load, networkId, world }: LoadParts): void => {
-  const signature = new ScpSignature(crypto, networkId)
-  const quorumSetHash = new Uint8Array(QUORUM_SET_BYTES)
-  const epochMicros = load.epochMillis * MICROS_PER_MILLI
-  honest.slice(0, load.speakers).forEach((node) => {
-    const prng = world.prng(`load/statements/${node.index}`)
-    let count = 0
-    const perStatement = Math.floor(epochMicros / Math.max(1, load.statementsPerEpoch))
-    const speak = (): void => {
-      const overlay = node.overlay()
-      const message = signedStatement(signature, node.signer, quorumSetHash, count)
-      count += 1
-      if (overlay !== undefined) world.fork(Effect.ignore(overlay.broadcast(message)))
-      world.after(perStatement, speak)
-    }
-    if (load.statementsPerEpoch > 0) world.after(epochMicros + prng.below(perStatement), speak)
-  })
-
-  if (load.transactionsPerSecond === 0 || honest.length === 0) return
-  const prng = world.prng("load/transactions")
-  const period = Math.max(1, Math.floor(MICROS_PER_SECOND / load.transactionsPerSecond))
-  let sequence = 1n
-  const pay = (): void => {
-    const node = honest[prng.below(honest.length)]!
-    const overlay = node.overlay()
-    if (overlay !== undefined) {
-      const transaction = signedPayment(crypto, networkId, node.signer, {
-        destination: honest[prng.below(honest.length)]!.signer.publicKey,
-        sequence: sequence++,
-        amount: 1n
-      })
-      world.fork(Effect.ignore(overlay.broadcast({ _tag: "TRANSACTION", transaction })))
-    }
-    world.after(period, pay)
-  }
-  world.after(epochMicros + prng.below(period), pay)
-}

@@ -1,11 +1,13 @@
 /**
- * The promise of `Overlay`, kept by whole nodes on a network inside the process and on this machine's TCP.
+ * The promise of `Overlay`, kept by whole nodes on a network inside the process, on a virtual one and on this machine's TCP.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Latch, Layer, Stream } from "effect"
+import { Clock, Context, Effect, Fiber, Latch, Layer, Stream } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import { TestClock } from "effect/testing"
+import { calm } from "../../../src/core/LinkWeather.ts"
 import { tcpAddress } from "../../../src/core/PeerAddress.ts"
+import { stream } from "../../../src/core/Prng.ts"
 import type { StellarMessage } from "../../../src/core/stellar/messages.ts"
 import * as MemoryBanList from "../../../src/layers/memory/MemoryBanList.ts"
 import * as MemoryPeerStore from "../../../src/layers/memory/MemoryPeerStore.ts"
@@ -13,12 +15,15 @@ import * as MemoryTransport from "../../../src/layers/memory/MemoryTransport.ts"
 import * as NodeAddressResolver from "../../../src/layers/node/NodeAddressResolver.ts"
 import * as NodeCrypto from "../../../src/layers/node/NodeCrypto.ts"
 import * as TcpTransport from "../../../src/layers/node/TcpTransport.ts"
+import * as VirtualNetwork from "../../../src/layers/simulation/VirtualNetwork.ts"
+import type { World } from "../../../src/layers/simulation/World.ts"
 import * as MemoryApplication from "../../../src/layers/stellar/MemoryApplication.ts"
 import * as StellarNode from "../../../src/layers/stellar/StellarNode.ts"
 import type { MessagesOptions, Missed, Received } from "../../../src/services/Overlay.ts"
 import type { Verdict } from "../../../src/services/stellar/Application.ts"
 import { Overlay, type Stellar } from "../../../src/services/stellar/Overlay.ts"
 import { privateNetwork } from "../../../src/services/stellar/StellarConfig.ts"
+import type { Transport } from "../../../src/services/Transport.ts"
 import {
   hashBytes,
   makeNode,
@@ -40,18 +45,52 @@ interface TestNetwork {
   readonly node: (options?: NodeOptions) => ReturnType<typeof makeNode>
 }
 
-const networks: ReadonlyArray<readonly [name: string, make: () => TestNetwork]> = [
-  ["a network in memory", () => {
-    const network = MemoryTransport.makeNetwork()
-    let machines = 0
-    return {
-      node: (options) => {
-        const host = `10.0.0.${++machines}`
-        return makeNode({ ...options, host, transport: MemoryTransport.layer(network, { ip: host }) })
+/** What a virtual network needs of a World, on the clock of the test and this machine's event loop: there the nodes run. */
+const surroundings = Effect.gen(function*() {
+  const clock = yield* Clock.Clock
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const world: Pick<World, "after" | "nowMicros" | "prng" | "soon"> = {
+    nowMicros: () => clock.currentTimeMillisUnsafe() * 1000,
+    prng: (name) => stream(1, name),
+    soon: (task) => {
+      setImmediate(task)
+    },
+    after: (delayMicros, task) => {
+      if (delayMicros === 0) {
+        const immediate = setImmediate(task)
+        return { cancel: () => clearImmediate(immediate) }
       }
+      const fiber = run(Effect.andThen(Effect.sleep(delayMicros / 1000), Effect.sync(task)))
+      return { cancel: () => fiber.interruptUnsafe() }
     }
-  }],
-  ["TCP", () => ({ node: makeNode })]
+  }
+  return world
+})
+
+/** Machines with an address each. */
+const machines = (transport: (ip: string) => Layer.Layer<Transport>): TestNetwork => {
+  let count = 0
+  return {
+    node: (options) => {
+      const host = `10.0.0.${++count}`
+      return makeNode({ ...options, host, transport: transport(host) })
+    }
+  }
+}
+
+const networks: ReadonlyArray<readonly [name: string, make: Effect.Effect<TestNetwork>]> = [
+  [
+    "a network in memory",
+    Effect.sync(() => {
+      const network = MemoryTransport.makeNetwork()
+      return machines((ip) => MemoryTransport.layer(network, { ip }))
+    })
+  ],
+  [
+    "a virtual network",
+    Effect.map(surroundings, (world) => machines(VirtualNetwork.make(world, { weather: calm }).transport))
+  ],
+  ["TCP", Effect.succeed({ node: makeNode })]
 ]
 
 /** Lets the clock of the test go on, with room for sockets at each step, until it is so. */
@@ -115,7 +154,7 @@ for (const [name, makeNetwork] of networks) {
     /** A node for each of the options, all on one network. */
     const nodes = Effect.fnUntraced(function*(...options: ReadonlyArray<NodeOptions>) {
       yield* TestClock.setTime(NOW_SECONDS * 1000)
-      const network = makeNetwork()
+      const network = yield* makeNetwork
       return yield* Effect.forEach(options, (one) => network.node(one))
     })
 

@@ -1,0 +1,52 @@
+/**
+ * Properties of what a node holds: while it runs, and when it has ended.
+ */
+import { Effect } from "effect"
+import { BAN_LIST_ENTRIES, PEER_STORE_ENTRIES } from "../../../core/limits.ts"
+import { isHonest, type Property } from "./Property.ts"
+
+/** Memory has bounds, and they hold. */
+export const memoryIsBounded: Property = {
+  name: "memory stays within the declared bounds",
+  doc:
+    "Once a simulated second: the records of the flood gate, the credit of each peer, the rows of the book and the bans.",
+  watch: (run, violated) => {
+    const check = (node: number, what: string, count: number, limit: number): void => {
+      if (count > limit) violated(node, `${count} ${what}, at most ${limit}`)
+    }
+    return {
+      second: () => {
+        for (const { committed, config, index, overlay } of run.nodes) {
+          const face = overlay()
+          if (face === undefined || !isHonest(run, index)) continue
+          check(index, "rows in the book", committed.peers.rows.length, PEER_STORE_ENTRIES)
+          check(index, "bans", committed.bans.size, BAN_LIST_ENTRIES)
+          run.fork(Effect.gen(function*() {
+            const counters = yield* face.counters
+            check(index, "records of floods", counters["entries"] ?? 0, config.floodEntries)
+            const peers = yield* face.peers
+            check(index, "peers", peers.length, config.maxInbound + config.maxOutbound)
+            for (const { receiveCredit, sendCredit } of peers) {
+              check(index, "messages of credit", receiveCredit.messages, config.credit.messages)
+              check(index, "messages of debt", -Math.min(receiveCredit.messages, sendCredit.messages), 0)
+              check(index, "bytes of debt", -Math.min(receiveCredit.bytes, sendCredit.bytes), 0)
+            }
+          }))
+        }
+      }
+    }
+  }
+}
+
+/** Who ends leaves nothing. */
+export const nothingIsLeft: Property = {
+  name: "nothing is left when all nodes have ended",
+  doc: "No link is open, no fiber lives, and nothing happens any more.",
+  watch: (_run, violated) => ({
+    over: ({ fibers, links, tasks }) => {
+      if (links.length > 0) violated(undefined, `${links.length} ends of links: ${links[0]}`)
+      if (fibers.length > 0) violated(undefined, `${fibers.length} sorts of fibers: ${fibers.join("; ")}`)
+      if (tasks > 0) violated(undefined, `${tasks} tasks ran later`)
+    }
+  })
+}

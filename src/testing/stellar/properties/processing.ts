@@ -1,0 +1,130 @@
+/**
+ * Properties of what reaches the application of an honest node.
+ */
+import * as ItemHash from "../../../core/ItemHash.ts"
+import type { PeerId } from "../../../core/PeerId.ts"
+import { HANDSHAKE_TIMEOUT_MILLIS } from "../../../core/stellar/limits.ts"
+import { MessageType } from "../../../core/stellar/messages.ts"
+import { macForger } from "../hostile/macForger.ts"
+import type { WireWay } from "../Wiretap.ts"
+import { entryOf, isHonest, nodeOf, type Property } from "./Property.ts"
+
+/** Ways of one peer to one node that are remembered: only the live session counts, and a few that did not become one. */
+const WAYS_A_PEER = 8
+
+/** What has arrived on a way and may be processed. */
+interface Arrivals {
+  readonly way: WireWay
+  /** The frames of each message, by kind and hash. */
+  readonly frames: Map<string, Array<number>>
+  /** The frame of what was processed last. */
+  last: number
+}
+
+const nameOf = (kind: number, hash: ItemHash.ItemHash): string => `${kind} ${hash}`
+
+/** The application gets what its peer has sent in this session, each frame once, in the order of the frames. */
+export const onlyWhatWasSent: Property = {
+  name: "only what that key sent in that session is processed, once, in order",
+  doc:
+    "To each message that an application gets there is a frame of a link whose sender is that peer, with the right sequence, behind the frame of the message before.",
+  watch: (run, violated) => {
+    const byId = nodeOf(run)
+    const arrivals = new Map<number, Map<PeerId, Array<Arrivals>>>()
+    const byWay = new WeakMap<WireWay, Arrivals>()
+    const begin = (way: WireWay, node: number, from: PeerId): Arrivals => {
+      const made: Arrivals = { way, frames: new Map(), last: -1 }
+      const of = entryOf(entryOf(arrivals)(node, () => new Map<PeerId, Array<Arrivals>>()))(from, () => [])
+      of.push(made)
+      if (of.length > WAYS_A_PEER) of.shift()
+      return made
+    }
+    const isOf = (way: WireWay, id: PeerId): boolean => {
+      const node = byId(id)
+      return node === undefined || node.isHostile ? !isHonest(run, way.fromNode) : node.index === way.fromNode
+    }
+    const take = (one: Arrivals, name: string): boolean => {
+      const at = one.frames.get(name)?.findIndex((index) => index > one.last) ?? -1
+      if (at === -1) return false
+      const [index] = one.frames.get(name)!.splice(at, 1)
+      one.last = index!
+      return true
+    }
+    return {
+      arrived: ({ hash, index, isNext, kind, way }) => {
+        const { claimed, toNode } = way
+        if (hash === undefined || !isNext || claimed === undefined || !isHonest(run, toNode)) return
+        const { frames } = entryOf(byWay)(way, () => begin(way, toNode, claimed))
+        entryOf(frames)(nameOf(kind, hash), (): Array<number> => []).push(index)
+      },
+      processed: (node, { from, hash, kind }) => {
+        const name = nameOf(MessageType[kind], hash)
+        const ways = arrivals.get(node)?.get(from)?.filter(({ way }) => isOf(way, from)) ?? []
+        if (!ways.some((one) => take(one, name))) violated(node, `${kind} ${ItemHash.toHex(hash)} of ${from}`)
+      },
+      ended: (node) => void arrivals.delete(node)
+    }
+  }
+}
+
+/** Nobody gets the same news twice. */
+export const processedOnce: Property = {
+  name: "each flood message is processed once a node",
+  doc: "What an application has accepted does not come to it again in the same life of its node.",
+  watch: (_run, violated) => {
+    // Of one life: a node that crashed has forgotten what it had seen, and may ask for it again.
+    const seen = new Map<number, Set<ItemHash.ItemHash>>()
+    return {
+      said: (node, { hash }) => void entryOf(seen)(node, () => new Set()).add(hash),
+      processed: (node, { hash }, isAccepted) => {
+        const known = entryOf(seen)(node, () => new Set())
+        if (known.has(hash)) violated(node, ItemHash.toHex(hash))
+        if (isAccepted) known.add(hash)
+      },
+      ended: (node) => void seen.delete(node)
+    }
+  }
+}
+
+/** Nobody invents statements. */
+export const onlyWhatWasSaid: Property = {
+  name: "only statements that somebody has said are accepted",
+  doc: "Where no node is hostile, each accepted statement is one that a node of the run has said.",
+  watch: (run, violated) => ({
+    processed: (node, { hash, kind }, isAccepted) => {
+      if (!isAccepted || kind !== "SCP_MESSAGE" || run.nodes.some(({ isHostile }) => isHostile)) return
+      if (!run.ledger.said.has(hash)) violated(node, ItemHash.toHex(hash))
+    }
+  })
+}
+
+/** How long it may take until a bad frame ends its session: it may stand behind a handshake. */
+const PATIENCE_MICROS = HANDSHAKE_TIMEOUT_MILLIS * 1000
+
+/** A frame with a wrong MAC, or with a wrong sequence, has one effect. */
+export const badFramesEndTheSession: Property = {
+  name: "a forged or repeated frame ends its session",
+  doc:
+    "Who has sent a frame with a wrong sequence hears no more, beyond the time of a handshake; and of the MAC forgers of a plan, which ask for a set of transactions with a bit changed, none has an answer.",
+  watch: (run, violated) => {
+    const forgers = new Set(
+      run.plan.faults.flatMap((fault) => fault.kind === "hostile" && fault.actor === macForger.name ? [fault.node] : [])
+    )
+    /** When the first bad frame came, by the way on which it could be answered. */
+    const badMicros = new WeakMap<WireWay, number>()
+    return {
+      arrived: ({ isNext, way }) => {
+        if (!isNext && isHonest(run, way.toNode)) entryOf(badMicros)(way.back, run.nowMicros)
+      },
+      sent: ({ kind, missing, way }) => {
+        const { fromNode, to, toNode } = way
+        if (kind === MessageType.ERROR_MSG || !isHonest(run, fromNode)) return
+        const isAnswer = kind === MessageType.DONT_HAVE && missing === MessageType.GENERALIZED_TX_SET
+        const isLate = run.nowMicros() - (badMicros.get(way) ?? Infinity) > PATIENCE_MICROS
+        if (isLate || (isAnswer && toNode !== undefined && forgers.has(toNode))) {
+          violated(fromNode, `goes on with ${to.ip}:${to.port}`)
+        }
+      }
+    }
+  }
+}
