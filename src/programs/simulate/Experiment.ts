@@ -9,6 +9,7 @@ import { draw, type FaultLevel } from "../../core/simulation/FaultPlanDraw.ts"
 import type { Load } from "../../core/simulation/Load.ts"
 import { type Shape, type Topology, topologyOf } from "../../core/simulation/Topology.ts"
 import * as NodeCrypto from "../../layers/node/NodeCrypto.ts"
+import * as SharedVerification from "../../layers/simulation/SharedVerification.ts"
 import { hostilePeers } from "../../testing/stellar/hostile/hostilePeers.ts"
 import * as Simulation from "../../testing/stellar/Simulation.ts"
 
@@ -45,7 +46,15 @@ export const optionsOf = (experiment: Experiment, seed: number): RunOptions => {
       actors: Object.keys(hostilePeers)
     })
     : faults
-  return { seed, seconds, topology, plan, load, weather, ...(realCrypto ? { crypto: NodeCrypto.make() } : {}) }
+  return {
+    seed,
+    seconds,
+    topology,
+    plan,
+    load,
+    weather,
+    ...(realCrypto ? { crypto: SharedVerification.make(NodeCrypto.make()) } : {})
+  }
 }
 
 /** It came to its end, with violations or without. */

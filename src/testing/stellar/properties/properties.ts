@@ -2,10 +2,12 @@
  * All properties that every run is checked for.
  */
 import { memoryIsBounded, nothingIsLeft } from "./bounds.ts"
+import { breachesEndSessions } from "./breaches.ts"
 import { everythingArrives } from "./delivery.ts"
 import { demandRules } from "./demands.ts"
 import { badFramesEndTheSession, onlyWhatWasSaid, onlyWhatWasSent, processedOnce } from "./processing.ts"
 import type { Property } from "./Property.ts"
+import { demandsAreRetried } from "./retries.ts"
 import {
   bansHold,
   booksHold,
@@ -46,5 +48,7 @@ export const allProperties: ReadonlyArray<Property> = [
   scpGoesFirst,
   notToldBack,
   peersFromTheCalled,
-  demandRules
+  demandRules,
+  breachesEndSessions,
+  demandsAreRetried
 ]
