@@ -7,16 +7,9 @@
 import type { CryptoShape, Signer } from "../Crypto.ts"
 import * as ItemHash from "../ItemHash.ts"
 import { CERTIFICATE_LIFETIME_SECONDS, CERTIFICATE_RENEWAL_SECONDS } from "./limits.ts"
+import type { AuthCert } from "./messages/handshake.ts"
 
-/** A certificate, its fields named as in the protocol's XDR. */
-export interface AuthCert {
-  /** The X25519 public key: 32 bytes. */
-  readonly pubkey: Uint8Array
-  /** Unix seconds, unsigned 64 bits: the last second in which it is valid. */
-  readonly expiration: bigint
-  /** The Ed25519 signature: 64 bytes if it is to verify. */
-  readonly sig: Uint8Array
-}
+export type { AuthCert } from "./messages/handshake.ts"
 
 /** What became of a received certificate. */
 export type CertificateVerdict = "valid" | "expired" | "bad-signature"

@@ -11,6 +11,7 @@ import {
   walkGeneralizedTransactionSet,
   walkTransactionSet
 } from "../../core/stellar/TransactionWalk.ts"
+import { WORD_BYTES } from "../../core/Xdr.ts"
 import { BanList } from "../../services/BanList.ts"
 import { ConnectionManager } from "../../services/ConnectionManager.ts"
 import { NodeIdentity } from "../../services/NodeIdentity.ts"
@@ -22,8 +23,6 @@ import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 
 const refused = (reason: MessageRefused["reason"], message: string) =>
   Effect.fail(new MessageRefused({ reason, message }))
-
-const KIND_BYTES = 4
 
 /**
  * Encodes a message of the program and looks at it as a peer would: what is not well formed does not leave this node.
@@ -45,11 +44,11 @@ const wellFormed = (message: StellarMessage): Effect.Effect<Uint8Array, MessageR
 const walkArm = (name: MessageName, bytes: Uint8Array): TransactionVerdict => {
   switch (name) {
     case "TRANSACTION":
-      return walkEnvelope(bytes, KIND_BYTES, bytes.length)
+      return walkEnvelope(bytes, WORD_BYTES, bytes.length)
     case "TX_SET":
-      return walkTransactionSet(bytes, KIND_BYTES, bytes.length)
+      return walkTransactionSet(bytes, WORD_BYTES, bytes.length)
     case "GENERALIZED_TX_SET":
-      return walkGeneralizedTransactionSet(bytes, KIND_BYTES, bytes.length)
+      return walkGeneralizedTransactionSet(bytes, WORD_BYTES, bytes.length)
     default:
       return "well-formed"
   }

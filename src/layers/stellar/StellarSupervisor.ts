@@ -15,6 +15,7 @@ import { outboxLimits } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority, priorityOf } from "../../core/stellar/FloodPriority.ts"
 import * as limits from "../../core/stellar/limits.ts"
 import { MessageType } from "../../core/stellar/messages.ts"
+import { WORD_BYTES } from "../../core/Xdr.ts"
 import { BanList } from "../../services/BanList.ts"
 import { ConnectionManager } from "../../services/ConnectionManager.ts"
 import { Crypto } from "../../services/Crypto.ts"
@@ -61,8 +62,6 @@ const addShed = (counters: StellarCounters, session: StellarSession): StellarCou
 }
 
 const PING_BYTES = 32
-const KIND_BYTES = 4
-
 /** One PEERS with these addresses, or nothing if there are none. */
 const peersMessages = (addresses: ReadonlyArray<PeerAddress>): ReadonlyArray<Uint8Array> =>
   addresses.length === 0 ? [] : [encoded({
@@ -337,7 +336,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     requestScpState: (ledger) => sessions().filter((session) => session.requestScpState(ledger)).length,
     broadcast: (name, message) => {
       const kind = MessageType[name]
-      const hash = crypto.sha256(message.subarray(KIND_BYTES))
+      const hash = crypto.sha256(message.subarray(WORD_BYTES))
       application.originate({ from: identity.peerId, kind: name, hash, bytes: message })
       return floodGate.broadcast(
         kind,
