@@ -21,7 +21,7 @@ export interface FloodTableOptions {
 
 /**
  * The table. A record takes 48 bytes, and 4 more for each 32 slots in use: 15.7 MB for 262,144 records and 96 slots. It
- * begins with room for 64 records and doubles.
+ * takes nothing before its first record, then room for 64, and doubles.
  *
  * `now` is a time in milliseconds that never goes back. A row number that a method returned is good until the next call
  * that is given a `now`, or `forget`, or `advance`.

@@ -14,7 +14,7 @@ const WORDS = 2
 /**
  * The hashes noted last. When it is full the one that was not noted for longest is forgotten.
  *
- * About 30 bytes a hash: 1.5 MB at 50,000. It begins with 64 and doubles.
+ * About 30 bytes a hash: 1.5 MB at 50,000. It takes nothing before its first, then room for 64, and doubles.
  */
 export class HashHistory {
   readonly #keys: HashKeys
