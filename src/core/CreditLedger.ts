@@ -102,60 +102,53 @@ const STEP = 2 ** 52
 /** That many steps are two to the 64, where core's counters overflow. */
 const STEPS = 4096
 
-/** A counter up to two to the 64, exact, without a BigInt a frame. */
-class Credit {
-  private low = 0
-  private steps = 0
-
-  add(amount: number): boolean {
-    const low = this.low + amount
-    const steps = low >= STEP ? this.steps + 1 : this.steps
-    if (steps >= STEPS) return false
-    this.low = low >= STEP ? low - STEP : low
-    this.steps = steps
-    return true
-  }
-
-  covers(amount: number): boolean {
-    return this.low >= amount || this.steps > 0
-  }
-
-  spend(amount: number): void {
-    if (this.low < amount) {
-      this.low += STEP
-      this.steps -= 1
-    }
-    this.low -= amount
-  }
-
-  value(): number {
-    return this.steps * STEP + this.low
-  }
-}
-
-/** What we may still send to one peer: nothing, until its first grant. */
+/**
+ * What we may still send to one peer: nothing, until its first grant.
+ *
+ * Two counters up to two to the 64, exact, without a BigInt a frame: each is a number of steps and what is left over.
+ */
 export class SendLedger {
-  private readonly messages = new Credit()
-  private readonly bytes = new Credit()
+  private messages = 0
+  private messageSteps = 0
+  private bytes = 0
+  private byteSteps = 0
 
   /** Whether a flood message of this size may be sent now. */
   covers(size: number): boolean {
-    return this.messages.covers(1) && this.bytes.covers(size)
+    return (this.messages >= 1 || this.messageSteps > 0) && (this.bytes >= size || this.byteSteps > 0)
   }
 
   /** Spends the credit of a message that `covers` allowed. */
   spend(size: number): void {
-    this.messages.spend(1)
-    this.bytes.spend(size)
+    if (this.messages < 1) {
+      this.messages += STEP
+      this.messageSteps -= 1
+    }
+    if (this.bytes < size) {
+      this.bytes += STEP
+      this.byteSteps -= 1
+    }
+    this.messages -= 1
+    this.bytes -= size
   }
 
   /** Adds a grant. `false`: a counter would pass two to the 64, which ends the peer. */
   grant(messages: number, bytes: number): boolean {
-    return this.messages.add(messages) && this.bytes.add(bytes)
+    this.messages += messages
+    this.bytes += bytes
+    if (this.messages >= STEP) {
+      this.messages -= STEP
+      this.messageSteps += 1
+    }
+    if (this.bytes >= STEP) {
+      this.bytes -= STEP
+      this.byteSteps += 1
+    }
+    return this.messageSteps < STEPS && this.byteSteps < STEPS
   }
 
   /** What is left, for people to look at. */
   left(): Grant {
-    return { messages: this.messages.value(), bytes: this.bytes.value() }
+    return { messages: this.messageSteps * STEP + this.messages, bytes: this.byteSteps * STEP + this.bytes }
   }
 }

@@ -33,6 +33,11 @@ export interface LinkWeather {
   readonly lossPerMillion: number
   /** What is lost is sent again after so long, and after twice the time each time that it is lost again. At least 1. */
   readonly retransmitMicros: number
+  /**
+   * One chunk in so many, on average, arrives in two pieces, cut at any byte; `undefined` is none. At least 1. A stream knows
+   * nothing of the writes that it was made of, and who reads one must not either.
+   */
+  readonly splitEvery: number | undefined
   /** What a link holds in this direction, under way and unread, before it pushes back. At least 1. */
   readonly bufferBytes: number
 }
@@ -51,14 +56,22 @@ export const calm: LinkWeather = {
   bytesPerSecond: undefined,
   lossPerMillion: 0,
   retransmitMicros: limits.VIRTUAL_RETRANSMIT_MICROS,
+  splitEvery: undefined,
   bufferBytes: limits.VIRTUAL_LINK_BYTES
 }
 
+/** Often enough that each link of a short run sees it, and seldom enough to cost nothing. */
+const FAIR_SPLIT_EVERY = 30
+
 /**
  * From 5 ms, a neighbouring city, to 100 ms, half way around the earth in glass fibre (20,000 km at 200 km a millisecond);
- * nothing is lost, and there is room for all.
+ * nothing is lost, there is room for all, and now and then a chunk comes in two pieces.
  */
-export const fair: LinkWeather = { ...calm, latency: { _tag: "Uniform", min: 5000, max: 100_000 } }
+export const fair: LinkWeather = {
+  ...calm,
+  latency: { _tag: "Uniform", min: 5000, max: 100_000 },
+  splitEvery: FAIR_SPLIT_EVERY
+}
 
 /** A million: what loss is counted in, and how many microseconds a second has. */
 const MILLION = 1_000_000
@@ -67,11 +80,12 @@ const isWhole = (value: number, least: number): boolean => Number.isSafeInteger(
 
 /** What is wrong with a weather, in words; `undefined` if it can be. */
 export const problemOf = (weather: LinkWeather): string | undefined => {
-  const { bufferBytes, bytesPerSecond, jitterMicros, latency, lossPerMillion, retransmitMicros } = weather
+  const { bufferBytes, bytesPerSecond, jitterMicros, latency, lossPerMillion, retransmitMicros, splitEvery } = weather
   if (!isWhole(jitterMicros, 0)) return "jitterMicros is not a whole number of 0 or more"
   if (bytesPerSecond !== undefined && !isWhole(bytesPerSecond, 1)) {
     return "bytesPerSecond is not a whole number from 1 on"
   }
+  if (splitEvery !== undefined && !isWhole(splitEvery, 1)) return "splitEvery is not a whole number from 1 on"
   if (!isWhole(lossPerMillion, 0) || lossPerMillion > MILLION) {
     return "lossPerMillion is not a whole number up to 1,000,000"
   }

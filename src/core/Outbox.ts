@@ -25,6 +25,12 @@ export interface SendCredit {
   readonly spend: (size: number) => void
 }
 
+/** Who takes messages out of an outbox. */
+export interface Taker {
+  /** Takes a message, or answers `false`: it stays. Must not offer: what it was handed is still in its ring. */
+  readonly take: (message: Uint8Array) => boolean
+}
+
 interface Entry {
   readonly message: Uint8Array
   readonly units: number
@@ -145,14 +151,13 @@ export class Outbox {
   }
 
   /**
-   * Hands the messages that may go now to `take`, in order; one for which it answers `false` stays first. Credit is spent
-   * for what was taken. Gives the time at which the last taken message was offered, or `undefined` if none was. `take`
-   * must not offer: what it was handed is still in its ring.
+   * Hands the messages that may go now to the taker, in order; one that it does not take stays first. Credit is spent for
+   * what was taken. Gives the time at which the last taken message was offered, or `undefined` if none was.
    */
-  drain(take: (message: Uint8Array) => boolean): number | undefined {
+  drain(taker: Taker): number | undefined {
     let offeredAtMillis: number | undefined
     for (let entry = this.control.peek(); entry !== undefined; entry = this.control.peek()) {
-      if (!take(entry.message)) return offeredAtMillis
+      if (!taker.take(entry.message)) return offeredAtMillis
       offeredAtMillis = entry.atMillis
       this.control.shift()
       this.waiting -= 1
@@ -163,7 +168,7 @@ export class Outbox {
       for (let entry = ring.peek(); entry !== undefined; entry = ring.peek()) {
         const size = entry.message.length
         if (!this.credit.covers(size)) break
-        if (!take(entry.message)) return offeredAtMillis
+        if (!taker.take(entry.message)) return offeredAtMillis
         offeredAtMillis = entry.atMillis
         this.credit.spend(size)
         ring.shift()

@@ -8,8 +8,8 @@ import { Cause, Clock, Duration, Effect, Exit, Layer } from "effect"
 import { VIRTUAL_LINK_BYTES } from "../core/limits.ts"
 import { format, type PeerAddress } from "../core/PeerAddress.ts"
 import * as Alarm from "../layers/runtime/Alarm.ts"
-import * as LinkReader from "../layers/runtime/LinkReader.ts"
-import { DialError, type Link, LinkError, Transport } from "../services/Transport.ts"
+import { LinkReader } from "../layers/runtime/LinkReader.ts"
+import { type ChunkSink, DialError, type Link, LinkError, Transport } from "../services/Transport.ts"
 
 /** How long a byte takes from one end to the other of a link to this address, in either direction. */
 export type LatencyOf = (address: PeerAddress) => Duration.Duration
@@ -174,7 +174,7 @@ const delayIncoming = Effect.fnUntraced(function*(
 
   const flow = (): void => {
     // An end is heard of by the next reader, too.
-    const next = way.arrive(reader.isReading, (what) => {
+    const next = way.arrive(() => reader.isReading(), (what) => {
       if (what instanceof LinkError) return reader.finish(what)
       way.heldBytes -= what.length
       reader.deliver(what)
@@ -183,7 +183,7 @@ const delayIncoming = Effect.fnUntraced(function*(
     if (way.heldBytes < VIRTUAL_LINK_BYTES) makeRoom()
   }
   const alarm = yield* Alarm.make(now, flow)
-  const reader = LinkReader.make({ start: () => alarm.set(now()), stop: () => {} })
+  const reader = new LinkReader({ start: () => alarm.set(now()), stop: () => {} })
 
   const room = Effect.callback<void>((resume) => {
     makeRoom = () => resume(Effect.void)
@@ -204,5 +204,5 @@ const delayIncoming = Effect.fnUntraced(function*(
         } else reader.die(Cause.squash(exit.cause))
       }))
   )
-  return reader.read
+  return (sink: ChunkSink) => reader.read(sink)
 })

@@ -27,10 +27,12 @@ const outboxWith = (options: { readonly credit?: readonly [number, number]; read
   /** The names of what goes now; stops behind `most`. */
   const sent = (most = Number.POSITIVE_INFINITY): ReadonlyArray<number> => {
     const names: Array<number> = []
-    outbox.drain((bytes) => {
-      if (names.length >= most) return false
-      names.push(bytes[0]!)
-      return true
+    outbox.drain({
+      take: (bytes) => {
+        if (names.length >= most) return false
+        names.push(bytes[0]!)
+        return true
+      }
     })
     return names
   }
@@ -109,15 +111,15 @@ describe("an outbox", () => {
 
   it("tells when the last taken message had been offered", () => {
     const { outbox } = outboxWith({ credit: [1, 100] })
-    assert.isUndefined(outbox.drain(() => true))
+    assert.isUndefined(outbox.drain({ take: () => true }))
     outbox.offer(0, message(1), 1, 500)
     outbox.offer(0, message(2), 1, 600)
     outbox.offerControl(message(91), 700)
-    assert.strictEqual(outbox.drain(() => true), 500)
-    assert.isUndefined(outbox.drain(() => true), "what has no credit is not taken")
+    assert.strictEqual(outbox.drain({ take: () => true }), 500)
+    assert.isUndefined(outbox.drain({ take: () => true }), "what has no credit is not taken")
     outbox.offerControl(message(92), 800)
-    assert.isUndefined(outbox.drain(() => false))
-    assert.strictEqual(outbox.drain(() => true), 800)
+    assert.isUndefined(outbox.drain({ take: () => false }))
+    assert.strictEqual(outbox.drain({ take: () => true }), 800)
   })
 
   it("takes one message without credit for a blockage, not several", () => {
@@ -181,7 +183,7 @@ describe("a full outbox", () => {
     const { outbox } = outboxWith({ limits: limitsWith({ control: { units: 10, bytes: 100 } }) })
     assert.isTrue(outbox.offerControl(message(91, 500), 0))
     assert.isFalse(outbox.offerControl(message(92, 1), 0))
-    outbox.drain(() => true)
+    outbox.drain({ take: () => true })
     assert.isTrue(outbox.offerControl(message(93, 60), 0))
     assert.isTrue(outbox.offerControl(message(94, 40), 0))
     assert.isFalse(outbox.offerControl(message(95, 1), 0))

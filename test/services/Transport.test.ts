@@ -107,6 +107,7 @@ const virtual = (seed: number): Surroundings => {
     bytesPerSecond: 2_000_000,
     lossPerMillion: 20_000,
     retransmitMicros: calm.retransmitMicros,
+    splitEvery: 3,
     bufferBytes: 65_536
   })
   return {

@@ -92,15 +92,25 @@ export class Sequence {
 
 /** The channel of one session. */
 export class FrameChannel implements Channel {
-  readonly headBytes = ENVELOPE_HEAD_BYTES
-  readonly tailBytes = MAC_BYTES
-  readonly overheadBytes = RECORD_OVERHEAD_BYTES
-  private readonly keys: ChannelKeys
+  get headBytes(): number {
+    return ENVELOPE_HEAD_BYTES
+  }
+  get tailBytes(): number {
+    return MAC_BYTES
+  }
+  get overheadBytes(): number {
+    return RECORD_OVERHEAD_BYTES
+  }
   private readonly received = new Sequence()
+  private readonly receiveKey: MacKey
+  private readonly receiveIsZero: boolean
   private readonly sent = new Sequence()
+  private readonly sendKey: MacKey
 
   constructor(keys: ChannelKeys) {
-    this.keys = keys
+    this.receiveKey = keys.receive
+    this.receiveIsZero = keys.receiveIsZero
+    this.sendKey = keys.send
   }
 
   /**
@@ -111,9 +121,9 @@ export class FrameChannel implements Channel {
     if (!isFrameShaped(bytes, start, end)) return "corrupt"
     if (kindAt(bytes, start) === ERROR_MSG) return "last-words"
     if (!this.received.isAt(bytes, start + SEQUENCE_OFFSET)) return "unexpected-sequence"
-    if (this.keys.receiveIsZero) return "zero-key"
+    if (this.receiveIsZero) return "zero-key"
     const tag = end - MAC_BYTES
-    if (!this.keys.receive.verify(bytes, start + SEQUENCE_OFFSET, tag, bytes, tag)) return "unexpected-mac"
+    if (!this.receiveKey.verify(bytes, start + SEQUENCE_OFFSET, tag, bytes, tag)) return "unexpected-mac"
     this.received.advance()
     return "message"
   }
@@ -129,7 +139,7 @@ export class FrameChannel implements Channel {
     this.sent.writeTo(into, body + SEQUENCE_OFFSET)
     into.set(message, body + ENVELOPE_HEAD_BYTES)
     const tag = body + ENVELOPE_HEAD_BYTES + message.length
-    this.keys.send.sign(into, body + SEQUENCE_OFFSET, tag, into, tag)
+    this.sendKey.sign(into, body + SEQUENCE_OFFSET, tag, into, tag)
     this.sent.advance()
     return tag + MAC_BYTES
   }

@@ -23,93 +23,112 @@ export const writeRecordMark = (into: Uint8Array, at: number, bodyBytes: number)
 const bodyBytesAt = (bytes: Uint8Array, at: number): number =>
   ((bytes[at]! & 0x7f) << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 
-/**
- * Makes a decoder of records, with the limit of a peer that is not authenticated (4,096 bytes).
- *
- * A length of 0 or above the limit is refused at the header, before a byte of the body is kept; behind it nothing is cut
- * any more, and each later push gives the same refusal (Stellar overlay protocol, Framing).
- */
-export const makeRecordDecoder = (): FrameDecoder => {
-  let limit = MAX_UNAUTHENTICATED_MESSAGE_BYTES
-  let held = new Uint8Array(0)
-  let start = 0
-  let end = 0
-  let refused: FramingRefusal | undefined
+/** No bytes yet: all decoders begin with the same. */
+const NOTHING = new Uint8Array(0)
 
-  const keep = (chunk: Uint8Array, from: number, to: number): void => {
-    const more = to - from
-    if (more === 0) return
-    if (end + more > held.length) {
-      const length = end - start
-      // Twice what is there, never what was promised: memory follows the bytes received.
-      const room = length + more <= held.length
-        ? held
-        : new Uint8Array(Math.max(FIRST_BUFFER_BYTES, 2 * (length + more)))
-      room.set(held.subarray(start, end))
-      held = room
-      start = 0
-      end = length
-    }
-    held.set(chunk.subarray(from, to), end)
-    end += more
+/** A decoder of records; see `makeRecordDecoder`. One object a link, because there are many and each is looked at seldom. */
+class RecordDecoder implements FrameDecoder {
+  private refused: FramingRefusal | undefined
+  private limit = MAX_UNAUTHENTICATED_MESSAGE_BYTES
+  private held = NOTHING
+  private start = 0
+  private end = 0
+
+  push(chunk: Uint8Array, sink: FrameSink): FramingRefusal | undefined {
+    if (this.refused !== undefined) return this.refused
+    const at = this.end > this.start ? this.fromHeld(chunk, sink) : 0
+    return at === undefined ? this.refused : this.fromChunk(chunk, at, sink)
   }
 
-  const release = (): void => {
-    start = 0
-    end = 0
-    if (held.length > KEPT_BUFFER_BYTES) held = new Uint8Array(0)
+  setLimit(maxBodyBytes: number): void {
+    this.limit = maxBodyBytes
   }
 
-  const refuse = (announcedBytes: number): FramingRefusal => {
-    refused = { _tag: "FramingRefusal", announcedBytes }
-    return refused
+  heldBytes(): number {
+    return this.end - this.start
   }
 
-  const push = (chunk: Uint8Array, sink: FrameSink): FramingRefusal | undefined => {
-    if (refused !== undefined) return refused
+  /** Cuts what is held, filled up from the chunk. Where in the chunk to go on, or `undefined` if nothing is left to do. */
+  private fromHeld(chunk: Uint8Array, sink: FrameSink): number | undefined {
     let at = 0
-    while (end > start) {
-      const length = end - start
+    while (this.end > this.start) {
+      const length = this.end - this.start
       let needed = RECORD_MARK_BYTES
       if (length >= RECORD_MARK_BYTES) {
-        const body = bodyBytesAt(held, start)
-        if (body === 0 || body > limit) return refuse(body)
+        const body = bodyBytesAt(this.held, this.start)
+        if (body === 0 || body > this.limit) return this.refuse(body)
         needed += body
       }
       if (length < needed) {
         if (at === chunk.length) return undefined
         const to = Math.min(chunk.length, at + needed - length)
-        keep(chunk, at, to)
+        this.keep(chunk, at, to)
         at = to
       } else if (needed > RECORD_MARK_BYTES) {
-        const from = start + RECORD_MARK_BYTES
-        start += needed
-        const more = sink(held, from, from + needed - RECORD_MARK_BYTES)
-        if (start === end) release()
+        const from = this.start + RECORD_MARK_BYTES
+        this.start += needed
+        const more = sink(this.held, from, from + needed - RECORD_MARK_BYTES)
+        if (this.start === this.end) this.release()
         if (!more) {
-          keep(chunk, at, chunk.length)
+          this.keep(chunk, at, chunk.length)
           return undefined
         }
       }
     }
+    return at
+  }
+
+  private fromChunk(chunk: Uint8Array, from: number, sink: FrameSink): FramingRefusal | undefined {
+    let at = from
     while (chunk.length - at >= RECORD_MARK_BYTES) {
       const body = bodyBytesAt(chunk, at)
-      if (body === 0 || body > limit) return refuse(body)
+      if (body === 0 || body > this.limit) {
+        this.refuse(body)
+        return this.refused
+      }
       const next = at + RECORD_MARK_BYTES + body
       if (next > chunk.length) break
       const more = sink(chunk, at + RECORD_MARK_BYTES, next)
       at = next
       if (!more) break
     }
-    keep(chunk, at, chunk.length)
+    this.keep(chunk, at, chunk.length)
     return undefined
   }
 
-  return {
-    push,
-    setLimit: (maxBodyBytes) => {
-      limit = maxBodyBytes
-    },
-    heldBytes: () => end - start
+  private keep(chunk: Uint8Array, from: number, to: number): void {
+    const more = to - from
+    if (more === 0) return
+    if (this.end + more > this.held.length) {
+      const length = this.end - this.start
+      // Twice what is there, never what was promised: memory follows the bytes received.
+      const room = length + more <= this.held.length
+        ? this.held
+        : new Uint8Array(Math.max(FIRST_BUFFER_BYTES, 2 * (length + more)))
+      room.set(this.held.subarray(this.start, this.end))
+      this.held = room
+      this.start = 0
+      this.end = length
+    }
+    this.held.set(chunk.subarray(from, to), this.end)
+    this.end += more
+  }
+
+  private release(): void {
+    this.start = 0
+    this.end = 0
+    if (this.held.length > KEPT_BUFFER_BYTES) this.held = NOTHING
+  }
+
+  private refuse(announcedBytes: number): undefined {
+    this.refused = { _tag: "FramingRefusal", announcedBytes }
   }
 }
+
+/**
+ * Makes a decoder of records, with the limit of a peer that is not authenticated (4,096 bytes).
+ *
+ * A length of 0 or above the limit is refused at the header, before a byte of the body is kept; behind it nothing is cut
+ * any more, and each later push gives the same refusal (Stellar overlay protocol, Framing).
+ */
+export const makeRecordDecoder = (): FrameDecoder => new RecordDecoder()

@@ -12,7 +12,7 @@ import { format, tcpAddress } from "../../core/PeerAddress.ts"
 import type { Link } from "../../services/Transport.ts"
 import { DialError, LinkError, ListenError, Transport } from "../../services/Transport.ts"
 import * as AcceptedLinks from "../runtime/AcceptedLinks.ts"
-import * as LinkReader from "../runtime/LinkReader.ts"
+import { LinkReader } from "../runtime/LinkReader.ts"
 
 /** A network inside the process. Two networks know nothing of each other, whatever the addresses. */
 export interface MemoryNetwork {
@@ -237,10 +237,10 @@ const makePipe = (
     flow()
   }
 
-  const reader = LinkReader.make({ start: flow, stop: () => {} })
+  const reader = new LinkReader({ start: flow, stop: () => {} })
 
   return {
-    read: reader.read,
+    read: (sink) => reader.read(sink),
     send: (bytes) => {
       if (closed || bytes.length === 0) return true
       queuedBytes += bytes.length
@@ -274,6 +274,6 @@ const makePipe = (
       makeRoom()
       return unread
     },
-    die: reader.die
+    die: (defect) => reader.die(defect)
   }
 }

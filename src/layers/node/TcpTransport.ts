@@ -12,7 +12,7 @@ import { format, tcpAddress } from "../../core/PeerAddress.ts"
 import type { Link } from "../../services/Transport.ts"
 import { DialError, LinkError, ListenError, Transport } from "../../services/Transport.ts"
 import * as AcceptedLinks from "../runtime/AcceptedLinks.ts"
-import * as LinkReader from "../runtime/LinkReader.ts"
+import { LinkReader } from "../runtime/LinkReader.ts"
 
 /** What can be chosen. */
 export interface Options {
@@ -136,7 +136,7 @@ const shared = new Uint8Array(limits.READ_BUFFER_BYTES)
 
 /** Opens a socket that reads into the shared buffer: a new one, or one around a handle that was accepted. */
 const openShared = (handle: object | undefined): Opened => {
-  const reader = LinkReader.make({
+  const reader = new LinkReader({
     start: () => {
       socket.read(0)
     },
@@ -154,7 +154,7 @@ const openShared = (handle: object | undefined): Opened => {
     : Reflect.construct(Net.Socket, [{ ...options, handle, pauseOnCreate: true }])
   // A socket that was paused before it connects does not begin to read by itself.
   socket.pause()
-  return attach(socket, reader, reader.finish)
+  return attach(socket, reader, (error) => reader.finish(error))
 }
 
 /** Reads a socket by its events, which bring a buffer of their own for each read. */
@@ -168,7 +168,7 @@ const openEvents = (socket: Net.Socket): Opened => {
     reader.deliver(chunk)
     reader.finish(error)
   }
-  const reader = LinkReader.make({
+  const reader = new LinkReader({
     start: () => {
       if (left === undefined) socket.resume()
       else process.nextTick(deliverLeft)
@@ -208,7 +208,7 @@ const adopt = (accepted: Net.Socket, reading: "onread" | "data"): Opened => {
 }
 
 /** Makes a link of a socket whose reading half stands. `finish` tells that half how the link ended. */
-const attach = (socket: Net.Socket, reader: LinkReader.LinkReader, finish: (error: LinkError) => void): Opened => {
+const attach = (socket: Net.Socket, reader: LinkReader, finish: (error: LinkError) => void): Opened => {
   let closed = false
   let full = false
   let notify: (() => void) | undefined
@@ -260,7 +260,7 @@ const attach = (socket: Net.Socket, reader: LinkReader.LinkReader, finish: (erro
     link: (localAddress, remoteAddress) => ({
       localAddress,
       remoteAddress,
-      read: reader.read,
+      read: (sink) => reader.read(sink),
       send: (bytes) => {
         if (isGone() || socket.writableEnded || bytes.length === 0) return true
         socket.write(bytes)

@@ -11,72 +11,85 @@ export interface Flow {
   readonly stop: () => void
 }
 
-/** Stands between what brings chunks and the fiber that reads them. */
-export interface LinkReader {
+type Resume = (result: Effect.Effect<void, LinkError>) => void
+
+/**
+ * Stands between what brings chunks and the fiber that reads them.
+ *
+ * One object with methods: a network of a thousand nodes has a million of these in its way each second.
+ */
+export class LinkReader {
+  private readonly flow: Flow
+  // The fiber that waits, if one does: both are there, or neither.
+  private sink: ChunkSink | undefined
+  private resume: Resume | undefined
+  private outcome: Effect.Effect<never, LinkError> | undefined
+
+  /** Makes the reading half over a flow of chunks. */
+  constructor(flow: Flow) {
+    this.flow = flow
+  }
+
   /** What `Link.read` promises. */
-  readonly read: (sink: ChunkSink) => Effect.Effect<void, LinkError>
+  read(sink: ChunkSink): Effect.Effect<void, LinkError> {
+    return Effect.callback((resume) => {
+      if (this.outcome !== undefined) return resume(this.outcome)
+      if (this.resume !== undefined) return resume(Effect.die(new Error("a link has one reader at a time")))
+      this.sink = sink
+      this.resume = resume
+      this.flow.start()
+      return Effect.sync(() => {
+        if (this.resume !== resume) return
+        this.forget()
+        this.flow.stop()
+      })
+    })
+  }
+
   /** Lends a chunk to the reader. Tells whether one is still reading: if not, the flow has to stop. */
-  readonly deliver: (chunk: Uint8Array) => boolean
+  deliver(chunk: Uint8Array): boolean {
+    const { resume, sink } = this
+    if (resume === undefined || sink === undefined) return false
+    try {
+      // The sink may have interrupted its own fiber; then nobody waits for its answer.
+      if (!sink(chunk) && this.resume === resume) this.leave(Effect.void)
+    } catch (defect) {
+      // Chunks arrive outside every fiber: what is thrown here would end the process.
+      if (this.resume === resume) this.leave(Effect.die(defect))
+    }
+    return this.isReading()
+  }
+
   /** Whether a fiber is waiting for chunks. */
-  readonly isReading: () => boolean
+  isReading(): boolean {
+    return this.resume !== undefined
+  }
+
   /** Tells this reader and all later ones how the link ended. Only the first end counts. */
-  readonly finish: (error: LinkError) => void
+  finish(error: LinkError): void {
+    this.close(Effect.fail(error))
+  }
+
   /** Makes what somebody else threw in a callback of the link the reader's defect. */
-  readonly die: (defect: unknown) => void
-}
-
-interface Waiting {
-  readonly sink: ChunkSink
-  readonly resume: (result: Effect.Effect<void, LinkError>) => void
-}
-
-/** Makes the reading half over a flow of chunks. */
-export const make = (flow: Flow): LinkReader => {
-  let waiting: Waiting | undefined
-  let outcome: Effect.Effect<never, LinkError> | undefined
-
-  // The reader is forgotten before it resumes: resuming runs its fiber at once, and that may well read again.
-  const leave = (reader: Waiting, result: Effect.Effect<void, LinkError>) => {
-    waiting = undefined
-    reader.resume(result)
+  die(defect: unknown): void {
+    this.close(Effect.die(defect))
   }
 
-  const close = (result: Effect.Effect<never, LinkError>) => {
-    if (outcome !== undefined) return
-    outcome = result
-    if (waiting !== undefined) leave(waiting, result)
+  private close(outcome: Effect.Effect<never, LinkError>): void {
+    if (this.outcome !== undefined) return
+    this.outcome = outcome
+    this.leave(outcome)
   }
 
-  const isReading = () => waiting !== undefined
+  /** The reader is forgotten before it resumes: resuming runs its fiber at once, and that may well read again. */
+  private leave(result: Effect.Effect<void, LinkError>): void {
+    const { resume } = this
+    this.forget()
+    resume?.(result)
+  }
 
-  return {
-    read: (sink) =>
-      Effect.callback((resume) => {
-        if (outcome !== undefined) return resume(outcome)
-        if (waiting !== undefined) return resume(Effect.die(new Error("a link has one reader at a time")))
-        const reader = { sink, resume }
-        waiting = reader
-        flow.start()
-        return Effect.sync(() => {
-          if (waiting !== reader) return
-          waiting = undefined
-          flow.stop()
-        })
-      }),
-    deliver: (chunk) => {
-      const reader = waiting
-      if (reader === undefined) return false
-      try {
-        // The sink may have interrupted its own fiber; then nobody waits for its answer.
-        if (!reader.sink(chunk) && waiting === reader) leave(reader, Effect.void)
-      } catch (defect) {
-        // Chunks arrive outside every fiber: what is thrown here would end the process.
-        if (waiting === reader) leave(reader, Effect.die(defect))
-      }
-      return isReading()
-    },
-    isReading,
-    finish: (error) => close(Effect.fail(error)),
-    die: (defect) => close(Effect.die(defect))
+  private forget(): void {
+    this.sink = undefined
+    this.resume = undefined
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "effect/Clock"
 import type { Channel } from "../../core/Channel.ts"
-import type { Outbox } from "../../core/Outbox.ts"
+import type { Outbox, Taker } from "../../core/Outbox.ts"
 import type { Link } from "../../services/Transport.ts"
 import type { SealBuffer } from "./SealBuffer.ts"
 
@@ -16,12 +16,20 @@ export interface PeerWriterParts {
   readonly outbox: Outbox
   readonly sealBuffer: SealBuffer
   readonly clock: Clock
-  /** Told of each write. */
-  readonly onWritten: (messages: number, bytes: number) => void
+  /** Of the whole node, counted on here. */
+  readonly counters: WriteCounters
 }
 
+/** What is counted of all writes of a node. */
+export interface WriteCounters {
+  framesWritten: number
+  bytesWritten: number
+}
+
+const NOTHING = new Uint8Array(0)
+
 /** The way out of one peer. */
-export class PeerWriter {
+export class PeerWriter implements Taker {
   messagesWritten = 0
   bytesWritten = 0
   /** When something was last handed to the link. */
@@ -30,12 +38,25 @@ export class PeerWriter {
   lastIssuedMillis: number
   /** Since when something waits for credit; `undefined` while nothing does. */
   blockedSinceMillis: number | undefined
-  private readonly parts: PeerWriterParts
+  // What is sealed and not handed over, while something is written: the first so many bytes of the buffer.
+  private buffer: Uint8Array = NOTHING
+  private at = 0
+  private readonly link: Link
+  private readonly channel: Channel
+  private readonly outbox: Outbox
+  private readonly sealBuffer: SealBuffer
+  private readonly clock: Clock
+  private readonly counters: WriteCounters
 
   /** A peer begins as one that waits for credit: it has granted none. */
   constructor(parts: PeerWriterParts) {
     const now = parts.clock.currentTimeMillisUnsafe()
-    this.parts = parts
+    this.link = parts.link
+    this.channel = parts.channel
+    this.outbox = parts.outbox
+    this.sealBuffer = parts.sealBuffer
+    this.clock = parts.clock
+    this.counters = parts.counters
     this.lastWrittenMillis = now
     this.lastIssuedMillis = now
     this.blockedSinceMillis = now
@@ -48,52 +69,54 @@ export class PeerWriter {
 
   /** Writes what may go. */
   flush(): void {
-    const { channel, clock, link, outbox, sealBuffer } = this.parts
     // Mostly there is nothing, and then the link need not be asked.
-    if (outbox.isEmpty() || !link.isWritable()) return
-    let at = 0
-    let buffer = sealBuffer.take()
-    let bytes = 0
-    let messages = 0
-    const write = (sealed: Uint8Array): boolean => {
-      bytes += sealed.length
-      if (link.send(sealed)) return true
-      sealBuffer.gaveAway()
-      return false
-    }
-    const issued = outbox.drain((message) => {
-      // A message too long for the buffer may have filled the link.
-      if (!link.isWritable()) return false
-      const size = message.length + channel.overheadBytes
-      if (size > buffer.length - at) {
-        if (at > 0 && !write(buffer.subarray(0, at))) {
-          at = 0
-          return false
-        }
-        at = 0
-        if (size > buffer.length) {
-          const large = new Uint8Array(size)
-          channel.seal(message, large, 0)
-          messages += 1
-          bytes += size
-          link.send(large)
-          return true
-        }
-        buffer = sealBuffer.take()
-      }
-      at = channel.seal(message, buffer, at)
-      messages += 1
-      return true
-    })
-    if (at > 0) write(buffer.subarray(0, at))
-    const now = clock.currentTimeMillisUnsafe()
-    if (bytes > 0) {
-      this.lastWrittenMillis = now
-      this.bytesWritten += bytes
-      this.messagesWritten += messages
-      this.parts.onWritten(messages, bytes)
-    }
+    if (this.outbox.isEmpty() || !this.link.isWritable()) return
+    this.buffer = this.sealBuffer.take()
+    this.at = 0
+    const { bytesWritten } = this
+    const issued = this.outbox.drain(this)
+    this.write()
+    const now = this.clock.currentTimeMillisUnsafe()
+    if (this.bytesWritten > bytesWritten) this.lastWrittenMillis = now
     if (issued !== undefined) this.lastIssuedMillis = issued
-    if (this.blockedSinceMillis === undefined && outbox.isBlocked()) this.blockedSinceMillis = now
+    if (this.blockedSinceMillis === undefined && this.outbox.isBlocked()) this.blockedSinceMillis = now
+  }
+
+  /** For the outbox, while it is emptied: seals the message, if the link still takes something. */
+  take(message: Uint8Array): boolean {
+    // A message too long for the buffer may have filled the link.
+    if (!this.link.isWritable()) return false
+    const size = message.length + this.channel.overheadBytes
+    if (size > this.buffer.length - this.at) {
+      if (!this.write()) return false
+      if (size > this.buffer.length) {
+        const large = new Uint8Array(size)
+        this.channel.seal(message, large, 0)
+        this.count(size)
+        this.link.send(large)
+        return true
+      }
+      this.buffer = this.sealBuffer.take()
+    }
+    this.at = this.channel.seal(message, this.buffer, this.at)
+    this.count(size)
+    return true
+  }
+
+  /** Hands over what is sealed. `false`: the link has kept the buffer, and takes nothing more. */
+  private write(): boolean {
+    const { at } = this
+    this.at = 0
+    if (at === 0 || this.link.send(this.buffer.subarray(0, at))) return true
+    this.sealBuffer.gaveAway()
+    this.buffer = NOTHING
+    return false
+  }
+
+  private count(bytes: number): void {
+    this.messagesWritten += 1
+    this.bytesWritten += bytes
+    this.counters.framesWritten += 1
+    this.counters.bytesWritten += bytes
   }
 }

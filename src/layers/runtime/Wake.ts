@@ -13,29 +13,31 @@ export const nodeDispatcher: Effect.Effect<SchedulerDispatcher> = Effect.map(
   (scheduler) => scheduler.makeDispatcher()
 )
 
-/** A sticky flag with one handler, which runs in the next turn after a call of `notify`. */
+/** Who is woken. */
+export interface Sleeper {
+  readonly woken: () => void
+  /** What `woken` threw: it runs outside every fiber, where a throw would end the process. */
+  readonly wokenBadly: (defect: unknown) => void
+}
+
+/** A sticky flag with one sleeper, who is woken in the next turn after a call of `notify`. */
 export class Wake {
-  private readonly dispatcher: SchedulerDispatcher
-  private handler: (() => void) | undefined
-  private onDefect: (defect: unknown) => void = () => {}
+  private sleeper: Sleeper | undefined
   private isSet = false
   private isScheduled = false
+  private readonly dispatcher: SchedulerDispatcher
 
   constructor(dispatcher: SchedulerDispatcher) {
     this.dispatcher = dispatcher
   }
 
-  /**
-   * Sets or clears the handler. A call that came before it was set counts. What the handler throws goes to `onDefect`: it runs
-   * outside every fiber, where a throw would end the process.
-   */
-  handle(handler: (() => void) | undefined, onDefect: (defect: unknown) => void = () => {}): void {
-    this.handler = handler
-    this.onDefect = onDefect
+  /** Sets or clears who is woken. A call that came before counts. */
+  handle(sleeper: Sleeper | undefined): void {
+    this.sleeper = sleeper
     if (this.isSet) this.schedule()
   }
 
-  /** Asks for the handler to run. */
+  /** Asks for the sleeper to be woken. */
   notify(): void {
     if (this.isSet) return
     this.isSet = true
@@ -43,20 +45,21 @@ export class Wake {
   }
 
   private schedule(): void {
-    if (this.handler === undefined || this.isScheduled) return
+    if (this.sleeper === undefined || this.isScheduled) return
     this.isScheduled = true
     this.dispatcher.scheduleTask(this.run, 0)
   }
 
   private readonly run = (): void => {
     this.isScheduled = false
-    if (this.handler === undefined || !this.isSet) return
-    // Cleared before the handler runs: a call from inside it is for the next turn, and is not lost.
+    const { sleeper } = this
+    if (sleeper === undefined || !this.isSet) return
+    // Cleared before: a call from inside is for the next turn, and is not lost.
     this.isSet = false
     try {
-      this.handler()
+      sleeper.woken()
     } catch (defect) {
-      this.onDefect(defect)
+      sleeper.wokenBadly(defect)
     }
   }
 }

@@ -32,9 +32,18 @@ export interface NetworkEvent {
 /** Sees what happens, in its order. It is called in the midst of it: what it does to the network belongs into a later task. */
 export type Observer = (event: NetworkEvent) => void
 
+/** What an observer wants to hear of. */
+export interface ObserverOptions {
+  /** Whether of `Sent` and `Delivered`, too. Default: yes. */
+  readonly bytes: boolean
+}
+
 /** Tells the observers. */
 export class NetworkTrace {
-  private readonly observers = new Set<Observer>()
+  /** Whether somebody hears of bytes: while nobody does, what would be told of them need not be gathered. */
+  areBytesWatched = false
+  /** Each with whether it hears of bytes. */
+  private readonly observers = new Map<Observer, boolean>()
   private readonly nowMicros: () => number
 
   constructor(nowMicros: () => number) {
@@ -42,22 +51,27 @@ export class NetworkTrace {
   }
 
   /** Adds an observer; what it returns takes it away again. */
-  observe(observer: Observer): () => void {
+  observe(observer: Observer, { bytes }: ObserverOptions = { bytes: true }): () => void {
     // A function of our own, so that who observes twice has two that come and go alone.
     const one: Observer = (event) => observer(event)
-    this.observers.add(one)
+    this.observers.set(one, bytes)
+    this.areBytesWatched ||= bytes
     return () => {
       this.observers.delete(one)
+      this.areBytesWatched = Array.from(this.observers.values()).includes(true)
     }
   }
 
-  /** Whether anybody watches: while nobody does, what would be told need not be gathered. */
-  get isWatched(): boolean {
-    return this.observers.size > 0
+  /** Tells of a link. */
+  tell(tag: Exclude<NetworkEvent["_tag"], "Sent" | "Delivered">, from: PeerAddress, to: PeerAddress): void {
+    if (this.observers.size === 0) return
+    const event: NetworkEvent = { _tag: tag, atMicros: this.nowMicros(), from, to, bytes: 0 }
+    for (const observer of this.observers.keys()) observer(event)
   }
 
-  tell(tag: NetworkEvent["_tag"], from: PeerAddress, to: PeerAddress, bytes = 0, chunk?: Uint8Array): void {
-    if (this.observers.size === 0) return
+  /** Tells of bytes on it, if somebody hears of them. */
+  tellBytes(tag: "Sent" | "Delivered", from: PeerAddress, to: PeerAddress, bytes: number, chunk?: Uint8Array): void {
+    if (!this.areBytesWatched) return
     const event: NetworkEvent = {
       _tag: tag,
       atMicros: this.nowMicros(),
@@ -66,6 +80,6 @@ export class NetworkTrace {
       bytes,
       ...(chunk === undefined ? {} : { chunk })
     }
-    for (const observer of this.observers) observer(event)
+    for (const [observer, hearsOfBytes] of this.observers) if (hearsOfBytes) observer(event)
   }
 }

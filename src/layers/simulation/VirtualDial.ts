@@ -122,7 +122,7 @@ export class VirtualDial implements HostDial {
       {
         accept: (end) => {
           const door = doorOf(target, address)
-          door?.accept(end.link, end.close)
+          door?.accept(end, end.close)
           return door !== undefined
         },
         leave: () => this.releasePorts()

@@ -7,10 +7,9 @@
 import { Effect } from "effect"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import { format } from "../../core/PeerAddress.ts"
-import type { Link } from "../../services/Transport.ts"
+import type { ChunkSink, Link } from "../../services/Transport.ts"
 import { LinkError } from "../../services/Transport.ts"
-import type { LinkReader } from "../runtime/LinkReader.ts"
-import * as LinkReaders from "../runtime/LinkReader.ts"
+import { type Flow, LinkReader } from "../runtime/LinkReader.ts"
 import type { Host } from "./VirtualHost.ts"
 import type { PathUser, VirtualPath } from "./VirtualPath.ts"
 import type { Fabric, PipeEnd } from "./VirtualPipe.ts"
@@ -84,13 +83,13 @@ interface Keepers {
   readonly forget: () => void
 }
 
-/** One end of a link. */
-export class End implements PipeEnd {
+/** One end of a link, and the link as its owner has it. */
+export class End implements PipeEnd, Link, Flow {
+  readonly reader = new LinkReader(this)
+  readonly outgoing: Pipe
   readonly host: Host
   readonly address: PeerAddress
-  readonly reader: LinkReader
-  readonly outgoing: Pipe
-  readonly link: Link
+  readonly remoteAddress: PeerAddress
   private incoming: Pipe
   private readonly keepers: Keepers
   /**
@@ -104,20 +103,43 @@ export class End implements PipeEnd {
   constructor(fabric: Fabric, here: Side, there: Side, keepers: Keepers) {
     this.host = here.host
     this.address = here.address
+    this.remoteAddress = there.seenAs
     this.keepers = keepers
     const outgoing = new Pipe(fabric, here.path, there.path, this)
     this.outgoing = outgoing
     this.incoming = outgoing
-    this.reader = LinkReaders.make({ start: () => this.incoming.flowSoon(), stop: () => {} })
-    this.link = {
-      localAddress: here.address,
-      remoteAddress: there.seenAs,
-      read: this.reader.read,
-      send: (bytes) => outgoing.send(bytes),
-      onWritable: (notify) => outgoing.onWritable(notify),
-      isWritable: () => outgoing.isWritable(),
-      end: outgoing.ended
-    }
+  }
+
+  get localAddress(): PeerAddress {
+    return this.address
+  }
+
+  read(sink: ChunkSink): Effect.Effect<void, LinkError> {
+    return this.reader.read(sink)
+  }
+
+  /** For the reader: bytes may come. */
+  start(): void {
+    this.incoming.flowSoon()
+  }
+
+  /** For the reader: they stay where they are from now on, because nobody reads. */
+  stop(): void {}
+
+  send(bytes: Uint8Array): boolean {
+    return this.outgoing.send(bytes)
+  }
+
+  onWritable(notify: (() => void) | undefined): void {
+    this.outgoing.onWritable(notify)
+  }
+
+  isWritable(): boolean {
+    return this.outgoing.isWritable()
+  }
+
+  get end(): Effect.Effect<void> {
+    return this.outgoing.ended
   }
 
   /** For the link, while it is made: says which end the other one is. */
@@ -182,7 +204,7 @@ export class End implements PipeEnd {
 
   /** For reports: `10.0.0.1:49152 - 10.0.0.2:11625`, this side first. */
   describe(): string {
-    return `${format(this.address)} - ${format(this.link.remoteAddress)}`
+    return `${format(this.address)} - ${format(this.remoteAddress)}`
   }
 
   private die(reason: LinkError["reason"], message: string): void {

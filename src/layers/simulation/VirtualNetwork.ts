@@ -14,7 +14,7 @@ import { isLoopback } from "../../core/RoutableAddress.ts"
 import type { Subnet } from "../../core/Subnet.ts"
 import { contains, ipNumber } from "../../core/Subnet.ts"
 import { Transport } from "../../services/Transport.ts"
-import type { Observer } from "./NetworkTrace.ts"
+import type { Observer, ObserverOptions } from "./NetworkTrace.ts"
 import { NetworkTrace } from "./NetworkTrace.ts"
 import { PairRules, readSubnet } from "./PairRules.ts"
 import type { Exchange } from "./VirtualDial.ts"
@@ -105,8 +105,11 @@ export interface VirtualNetwork extends NetworkFaults {
   readonly setName: (name: string, ips: ReadonlyArray<string>) => void
   /** Sets the weather in this direction, from now on. Of several rules for a way the latest counts. */
   readonly setWeather: (from: string, to: string, weather: LinkWeather) => void
-  /** Calls the observer for all that happens from now on, until the function that it returns is called. */
-  readonly observe: (observer: Observer) => () => void
+  /**
+   * Calls the observer for all that happens from now on, until the function that it returns is called. Without `bytes` it
+   * hears of links alone, not of what is sent on them and delivered: that is most of what happens, and costs the most.
+   */
+  readonly observe: (observer: Observer, options?: ObserverOptions) => () => void
   readonly traffic: (ip: string) => Traffic
   /** The ends of links that nobody has closed, for tests of leaks: `10.0.0.1:49152 - 10.0.0.2:11625`, the owner first. */
   readonly openLinks: () => ReadonlyArray<string>
@@ -268,7 +271,7 @@ export const make = (
       changed.set(from, to, true)
       for (const one of allPaths()) if (changed.of(one).length > 0) one.setWeather(weather)
     },
-    observe: (observer) => trace.observe(observer),
+    observe: (observer, options) => trace.observe(observer, options),
     traffic: (ip) => {
       const { bytesReceived = 0, bytesSent = 0 } = hosts.get(ip) ?? {}
       return { bytesSent, bytesReceived }

@@ -29,6 +29,8 @@ export class VirtualPath {
   latencyMicros: number
   private drawnMicros: number
   private cloggedMicros = 0
+  /** How many chunks go over whole before one comes apart. */
+  private untilSplit = 0
   private readonly line = new Line()
   private readonly prng: Prng
 
@@ -53,6 +55,14 @@ export class VirtualPath {
   clog(extraMicros: number): void {
     this.cloggedMicros = extraMicros
     this.latencyMicros = this.drawnMicros + extraMicros
+  }
+
+  /** Where a chunk of so many bytes, which is sent now, comes apart on its way; 0 if it does not. */
+  splitAt(bytes: number): number {
+    const { splitEvery } = this.weather
+    if (splitEvery === undefined || --this.untilSplit >= 0) return 0
+    this.untilSplit = this.prng.below(2 * splitEvery - 1)
+    return bytes < 2 ? 0 : 1 + this.prng.below(bytes - 1)
   }
 
   /** When so many bytes arrive that are sent now. A thing of 0 bytes waits for no bandwidth. */

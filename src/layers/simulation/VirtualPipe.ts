@@ -46,8 +46,8 @@ export interface PipeEnd {
 /** Something on its way, or unread. */
 interface Item {
   readonly kind: "open" | "bytes" | "end" | "reset"
-  readonly bytes: Uint8Array
-  /** The whole of the buffer that the bytes begin. */
+  /** The bytes are the first so many of the buffer. */
+  readonly length: number
   readonly buffer: Uint8Array
   arrivalMicros: number
   next: Item | undefined
@@ -55,7 +55,7 @@ interface Item {
 
 /** So many bytes were read, and when the sender knows of it. */
 interface Receipt {
-  readonly knownMicros: number
+  knownMicros: number
   bytes: number
   next: Receipt | undefined
 }
@@ -124,17 +124,27 @@ export class Pipe {
   /** What `Link.send` promises. */
   send(bytes: Uint8Array): boolean {
     if (this.finished || bytes.length === 0) return true
-    this.takeReceipts()
+    const { bufferBytes } = this.path.weather
     this.heldBytes += bytes.length
+    // While there is room for all, it makes no difference what of it was read.
+    if (this.heldBytes > bufferBytes) this.takeReceipts()
     this.sender.host.bytesSent += bytes.length
-    this.tell("Sent", bytes.length, bytes)
-    const buffer = this.fabric.buffers.take(bytes.length)
-    buffer.set(bytes)
-    this.push("bytes", buffer, bytes.length)
-    if (!this.full && this.heldBytes <= this.path.weather.bufferBytes) return true
+    const { trace } = this.fabric
+    if (trace.areBytesWatched) trace.tellBytes("Sent", this.sender.address, this.receiver.address, bytes.length, bytes)
+    const at = this.path.splitAt(bytes.length)
+    if (at > 0) this.carry(bytes.subarray(0, at))
+    this.carry(at > 0 ? bytes.subarray(at) : bytes)
+    if (!this.full && this.heldBytes <= bufferBytes) return true
     this.full = true
     this.expectRoom()
     return false
+  }
+
+  /** Puts a copy on the wire. */
+  private carry(bytes: Uint8Array): void {
+    const buffer = this.fabric.buffers.take(bytes.length)
+    buffer.set(bytes)
+    this.push("bytes", buffer, bytes.length)
   }
 
   onWritable(notify: (() => void) | undefined): void {
@@ -207,12 +217,17 @@ export class Pipe {
   /** The sender learns what was read up to now. */
   private takeReceipts(): void {
     const now = this.fabric.world.nowMicros()
-    for (let receipt = this.receipts.first; receipt !== undefined; receipt = this.receipts.first) {
-      if (receipt.knownMicros > now) return
-      this.receipts.shift()
-      this.receiptBytes -= receipt.bytes
-      this.heldBytes -= receipt.bytes
-    }
+    while (this.takeReceipt(now) !== undefined) { /* all that is known */ }
+  }
+
+  /** Takes the oldest receipt, if the sender knows of it by now. */
+  private takeReceipt(nowMicros: number): Receipt | undefined {
+    const receipt = this.receipts.first
+    if (receipt === undefined || receipt.knownMicros > nowMicros) return undefined
+    this.receipts.shift()
+    this.receiptBytes -= receipt.bytes
+    this.heldBytes -= receipt.bytes
+    return receipt
   }
 
   /** A full buffer has room again when half of it is known to be read: less would wake the sender for each chunk. */
@@ -253,7 +268,7 @@ export class Pipe {
   // The wire
 
   private push(kind: Item["kind"], buffer: Uint8Array = NO_BYTES, length = 0): void {
-    const item: Item = { kind, bytes: buffer.subarray(0, length), buffer, arrivalMicros: 0, next: undefined }
+    const item: Item = { kind, length, buffer, arrivalMicros: 0, next: undefined }
     this.wire.push(item)
     if (this.lostMicros === undefined && this.path.isOpen) {
       this.leave(item)
@@ -269,7 +284,7 @@ export class Pipe {
     // What leaves in one instant goes together, unless the line has to take one after the other.
     if (now !== this.sentMicros || this.path.weather.bytesPerSecond !== undefined) {
       this.sentMicros = now
-      this.arrivalMicros = this.path.arrivalMicros(now, item.bytes.length)
+      this.arrivalMicros = this.path.arrivalMicros(now, item.length)
     }
     item.arrivalMicros = this.arrivalMicros
   }
@@ -311,9 +326,10 @@ export class Pipe {
       this.tell("Ended")
       this.last ??= new LinkError({ reason: "ended", message: "the other side has ended" })
     } else {
-      receiver.host.bytesReceived += item.bytes.length
-      this.tell("Delivered", item.bytes.length)
-      this.unreadBytes += item.bytes.length
+      receiver.host.bytesReceived += item.length
+      const { trace } = this.fabric
+      if (trace.areBytesWatched) trace.tellBytes("Delivered", this.sender.address, receiver.address, item.length)
+      this.unreadBytes += item.length
       this.unread.push(item)
     }
   }
@@ -411,11 +427,12 @@ export class Pipe {
     this.flowing = true
     for (let item = this.unread.first; item !== undefined && reader.isReading(); item = this.unread.first) {
       this.unread.shift()
-      this.unreadBytes -= item.bytes.length
-      this.acknowledge(item.bytes.length)
-      reader.deliver(item.bytes)
+      this.unreadBytes -= item.length
+      this.acknowledge(item.length)
+      const bytes = item.buffer.subarray(0, item.length)
+      reader.deliver(bytes)
       // Lent means lent: who kept the chunk without copying shall not find it whole.
-      item.bytes.fill(0)
+      bytes.fill(0)
       this.fabric.buffers.give(item.buffer)
     }
     this.flowing = false
@@ -432,20 +449,25 @@ export class Pipe {
       if (this.full) this.missAnswer()
       return
     }
-    const last = this.receipts.last
-    const knownMicros = Math.max(last?.knownMicros ?? 0, this.fabric.world.nowMicros() + this.back.latencyMicros)
-    if (last?.knownMicros === knownMicros) last.bytes += bytes
-    else this.receipts.push({ knownMicros, bytes, next: undefined })
+    const { receipts } = this
+    const now = this.fabric.world.nowMicros()
+    const knownMicros = Math.max(receipts.last?.knownMicros ?? 0, now + this.back.latencyMicros)
+    if (receipts.last?.knownMicros === knownMicros) {
+      receipts.last.bytes += bytes
+    } else {
+      // What has become known meanwhile makes room: a link that is never full keeps no more receipts than are under way.
+      const known = this.takeReceipt(now)
+      this.takeReceipts()
+      const receipt = known ?? { knownMicros, bytes, next: undefined }
+      receipt.knownMicros = knownMicros
+      receipt.bytes = bytes
+      receipts.push(receipt)
+    }
     this.receiptBytes += bytes
     this.expectRoom()
   }
 
-  private tell(
-    tag: "Accepted" | "Sent" | "Delivered" | "Ended" | "Reset" | "TimedOut",
-    bytes?: number,
-    chunk?: Uint8Array
-  ): void {
-    const { trace } = this.fabric
-    if (trace.isWatched) trace.tell(tag, this.sender.address, this.receiver.address, bytes, chunk)
+  private tell(tag: "Accepted" | "Ended" | "Reset" | "TimedOut"): void {
+    this.fabric.trace.tell(tag, this.sender.address, this.receiver.address)
   }
 }

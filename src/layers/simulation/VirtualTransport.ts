@@ -38,7 +38,7 @@ export const make = (exchange: Exchange, host: Host): Transport["Service"] => {
           Effect.timeoutOrElse({ duration: timeout, orElse: () => fail("timeout", "no answer in time") }),
           restore,
           Effect.onError(() => close),
-          Effect.andThen((end) => Effect.as(Effect.addFinalizer(() => end.close), end.link))
+          Effect.andThen((end) => Effect.as(Effect.addFinalizer(() => end.close), end))
         )
       })
     )

@@ -53,7 +53,7 @@ import { PeerWriter } from "../runtime/PeerWriter.ts"
 import type { SealBuffer } from "../runtime/SealBuffer.ts"
 import { bugOf, lostLink } from "../runtime/Supervision.ts"
 import type { MessageTap } from "../runtime/Tap.ts"
-import { Wake } from "../runtime/Wake.ts"
+import { type Sleeper, Wake } from "../runtime/Wake.ts"
 import { Conversation } from "./Conversation.ts"
 import { encoded } from "./encoded.ts"
 import { FloodIntake } from "./FloodIntake.ts"
@@ -97,7 +97,7 @@ const isFloodKind = (kind: number): boolean =>
   || kind === MessageType.FLOOD_DEMAND
 
 /** One authenticated peer. */
-export class StellarSession implements Peer {
+export class StellarSession implements Peer, Sleeper {
   readonly id: PeerId
   readonly address: PeerAddress
   readonly direction: Direction
@@ -160,10 +160,7 @@ export class StellarSession implements Peer {
       outbox: this.outbox,
       sealBuffer: around.sealBuffer,
       clock: around.clock,
-      onWritten: (messages, bytes) => {
-        counters.framesWritten += messages
-        counters.bytesWritten += bytes
-      }
+      counters
     })
     this.wake = new Wake(around.dispatcher)
     this.intake = new FloodIntake(around, {
@@ -196,7 +193,7 @@ export class StellarSession implements Peer {
   readonly run: Effect.Effect<never, DropReason> = Effect.acquireUseRelease(
     Effect.sync(() => {
       this.link.onWritable(() => this.wake.notify())
-      this.wake.handle(() => this.flush(), (defect) => this.drop(bugOf(defect)))
+      this.wake.handle(this)
       this.offerControl(grantMessage(this.initialGrant))
       this.requestScpState(this.firstLedgerToAskFor())
     }),
@@ -247,7 +244,7 @@ export class StellarSession implements Peer {
     this.isReceiving = false
     if (this.failure !== undefined) return false
     // What this peer's own messages caused goes out in the same turn: a grant that waits costs the peer a round trip.
-    this.flush()
+    this.writer.flush()
     return this.failure === undefined && this.received.canRead()
   }
 
@@ -424,8 +421,14 @@ export class StellarSession implements Peer {
     if (!this.isReceiving) this.interrupt()
   }
 
-  private flush(): void {
+  /** For the wake: something waits to be written, or there is credit or room again. */
+  woken(): void {
     if (this.failure === undefined) this.writer.flush()
+  }
+
+  /** For the wake: writing threw. */
+  wokenBadly(defect: unknown): void {
+    this.drop(bugOf(defect))
   }
 
   // Time

@@ -33,7 +33,7 @@ import type { Stellar } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
 import { type Link, Transport } from "../../services/Transport.ts"
-import { SealBuffer } from "../runtime/SealBuffer.ts"
+import { SharedSealBuffer } from "../runtime/SealBuffer.ts"
 import { bugOf, noLink, reasonOf, supervise } from "../runtime/Supervision.ts"
 import * as Tap from "../runtime/Tap.ts"
 import { nodeDispatcher } from "../runtime/Wake.ts"
@@ -106,7 +106,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     clock: yield* Clock.Clock,
     crypto,
     dispatcher: yield* nodeDispatcher,
-    sealBuffer: new SealBuffer(),
+    sealBuffer: yield* SharedSealBuffer,
     counters,
     application,
     floodGate,

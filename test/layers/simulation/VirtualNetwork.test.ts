@@ -864,6 +864,7 @@ const someWeather = (prng: Prng.Prng): LinkWeather.LinkWeather => ({
   jitterMicros: prng.chance(1, 2) ? 0 : prng.below(100_000),
   bytesPerSecond: prng.chance(1, 2) ? undefined : 20_000 + prng.below(2_000_000),
   lossPerMillion: prng.chance(1, 2) ? 0 : prng.below(200_000),
+  splitEvery: prng.chance(1, 2) ? undefined : 1 + prng.below(5),
   retransmitMicros: 1 + prng.below(400_000),
   bufferBytes: 1 + prng.below(100_000)
 })

@@ -63,6 +63,8 @@ export interface Hooks {
   readonly processed?: (node: number, message: Flooded, isAccepted: boolean) => void
   /** An honest node was stopped or has crashed: what it held in memory is gone, and its events have ended. */
   readonly ended?: (node: number) => void
+  /** Links come and go: any `NetworkEvent` but `Sent` and `Delivered`, which are most of them. */
+  readonly links?: (event: NetworkEvent) => void
   /** Anything that happens on a link; see `NetworkEvent`. */
   readonly network?: (event: NetworkEvent) => void
   /** A frame was sent, by whomever. Reading frames costs about as much again as sending them. */

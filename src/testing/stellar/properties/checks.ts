@@ -1,6 +1,7 @@
 /**
  * Brings what happens in a run to the properties that want to know of it.
  */
+import { Effect } from "effect"
 import type { CryptoShape } from "../../../core/Crypto.ts"
 import type { VirtualNetwork } from "../../../layers/simulation/VirtualNetwork.ts"
 import type { World } from "../../../layers/simulation/World.ts"
@@ -17,6 +18,8 @@ export interface ChecksParts extends Omit<Watched, "nowMicros" | "fork"> {
   readonly network: Pick<VirtualNetwork, "observe">
   readonly sha256: CryptoShape["sha256"]
   readonly violated: (property: string, node: number | undefined, detail: string) => void
+  /** Told what a property has thrown: it is called in the midst of a node, which would take it for its own. */
+  readonly broke: (cause: unknown) => void
 }
 
 /** Where a run says what happens. */
@@ -36,23 +39,42 @@ const MICROS_PER_SECOND = 1_000_000
 
 /** Begins to watch; the World stands at 0, and no node has started. */
 export const start = (parts: ChecksParts): Checks => {
-  const { endMicros, network, properties, violated, world } = parts
+  const { broke, endMicros, network, properties, violated, world } = parts
   const watched: Watched = {
     ...parts,
     nowMicros: world.nowMicros,
-    fork: (effect) => void world.fork(effect, "properties")
+    fork: (effect) => {
+      world.fork(Effect.catchDefect(effect, (defect) => Effect.sync(() => broke(defect))), "properties")
+    }
   }
   const all = properties.map(({ name, watch }) => watch(watched, (node, detail) => violated(name, node, detail)))
-  const having = <K extends keyof Hooks>(key: K): ReadonlyArray<NonNullable<Hooks[K]>> =>
-    all.flatMap((hooks) => hooks[key] ?? [])
-  const hooks = {
-    event: having("event"),
-    said: having("said"),
-    processed: having("processed"),
-    ended: having("ended"),
-    second: having("second"),
-    sent: having("sent"),
-    arrived: having("arrived")
+  /** What tells all properties that want to know; nothing if none does. */
+  const telling = <Args extends ReadonlyArray<unknown>>(
+    hookOf: (hooks: Hooks) => ((...args: Args) => void) | undefined
+  ): ((...args: Args) => void) | undefined => {
+    const hooks = all.flatMap((each) => hookOf(each) ?? [])
+    if (hooks.length === 0) return undefined
+    return (...args) => {
+      try {
+        for (const hook of hooks) hook(...args)
+      } catch (cause) {
+        broke(cause)
+      }
+    }
+  }
+  const tell = {
+    event: telling(({ event }) => event),
+    said: telling(({ said }) => said),
+    processed: telling(({ processed }) => processed),
+    ended: telling(({ ended }) => ended),
+    links: telling(({ links }) => links),
+    network: telling(({ network }) => network),
+    sent: telling(({ sent }) => sent),
+    arrived: telling(({ arrived }) => arrived),
+    second: telling(({ second }) => second),
+    calm: telling(({ calm }) => calm),
+    end: telling(({ end }) => end),
+    over: telling(({ over }) => over)
   }
   const lives = new Map<number, number>()
   const isUp = new Set<number>()
@@ -60,25 +82,20 @@ export const start = (parts: ChecksParts): Checks => {
   const isLife = (node: number, life: number): boolean => isUp.has(node) && lifeOf(node) === life
 
   // A property hears of bytes before it hears of the frames in them.
-  for (const hook of having("network")) network.observe(hook)
-  if (hooks.sent.length + hooks.arrived.length > 0) {
+  if (tell.links !== undefined) network.observe(tell.links, { bytes: false })
+  if (tell.network !== undefined) network.observe(tell.network)
+  if (tell.sent !== undefined || tell.arrived !== undefined) {
     const at = nodeAt(watched)
     const tap = Wiretap.make(parts.sha256, (ip) => at(ip)?.index, {
-      sent: (frame) => {
-        for (const hook of hooks.sent) hook(frame)
-      },
-      arrived: (frame) => {
-        for (const hook of hooks.arrived) hook(frame)
-      }
+      sent: (frame) => tell.sent?.(frame),
+      arrived: (frame) => tell.arrived?.(frame)
     })
     network.observe(tap.observe)
   }
-  world.after(parts.calmFromMicros, () => {
-    for (const hook of having("calm")) hook()
-  })
-  if (hooks.second.length > 0) {
+  world.after(parts.calmFromMicros, () => tell.calm?.())
+  if (tell.second !== undefined) {
     const second = (): void => {
-      for (const hook of hooks.second) hook()
+      tell.second?.()
       if (world.nowMicros() + MICROS_PER_SECOND < endMicros) world.after(MICROS_PER_SECOND, second)
     }
     world.after(MICROS_PER_SECOND, second)
@@ -92,26 +109,18 @@ export const start = (parts: ChecksParts): Checks => {
       lives.set(node, lifeOf(node) + 1)
     },
     ended: (node) => {
-      if (!isUp.delete(node) || !isHonest(watched, node)) return
-      for (const hook of hooks.ended) hook(node)
+      if (isUp.delete(node) && isHonest(watched, node)) tell.ended?.(node)
     },
     event: (node, event) => {
-      if (!isUp.has(node)) return
-      for (const hook of hooks.event) hook(node, event)
+      if (isUp.has(node)) tell.event?.(node, event)
     },
     said: (node, life, message) => {
-      if (!isLife(node, life)) return
-      for (const hook of hooks.said) hook(node, message)
+      if (isLife(node, life)) tell.said?.(node, message)
     },
     processed: (node, life, message, isAccepted) => {
-      if (!isLife(node, life)) return
-      for (const hook of hooks.processed) hook(node, message, isAccepted)
+      if (isLife(node, life)) tell.processed?.(node, message, isAccepted)
     },
-    end: () => {
-      for (const hook of having("end")) hook()
-    },
-    over: (left) => {
-      for (const hook of having("over")) hook(left)
-    }
+    end: () => tell.end?.(),
+    over: (left) => tell.over?.(left)
   }
 }

@@ -203,7 +203,7 @@ export const noForbiddenDials: Property = {
   watch: (run, violated) => {
     const at = nodeAt(run)
     return {
-      network: ({ _tag, from, to }) => {
+      links: ({ _tag, from, to }) => {
         if (_tag !== "Dialled") return
         const node = at(from.ip)
         if (node === undefined || !isHonest(run, node.index)) return
