@@ -104,6 +104,10 @@ export const reset = (entry: PeerEntry, moment: Moment): PeerEntry => ({
   kind: entry.kind
 })
 
+/** Whether an entry may be dialled now: its time has come, and it has not failed too often. */
+export const isDue = (entry: PeerEntry, { limits, nowMillis }: Moment): boolean =>
+  entry.nextAttemptMillis <= nowMillis && entry.failures <= limits.maxFailures
+
 /** Which of the matching rows are handed out: `length` rows are read from `offset` on, and of those the `picks` are taken. */
 export interface Drawing {
   readonly offset: number
@@ -139,13 +143,23 @@ export const drawRows = (matching: number, windowRows: number, limit: number, dr
  *
  * - `told`: somebody said so, as in a list of peers. It displaces an inbound address that has failed, or nobody:
  *   strangers must not be able to wash out of the book what is good.
+ * - `placed`: somebody said so, and a place in the tables is free for it. It displaces the worst that is not preferred and stands in no
+ *   table: rows that nobody draws from must not keep out what is drawn from.
  * - `own`: we dialled it, it shook hands, or the configuration names it. It displaces the worst that is not preferred.
  */
-export type Origin = "told" | "own"
+export type Origin = "told" | "placed" | "own"
 
-/** Whether an entry may be displaced by a new address. The worst first: see `compareVictims`. */
-export const isVictim = (entry: PeerEntry, origin: Origin): boolean =>
-  origin === "told" ? entry.kind === "inbound" && entry.failures > 0 : entry.kind !== "preferred"
+/** Whether an entry may be displaced by a new address; `hasPlace` says whether it stands in a table. The worst first: see `compareVictims`. */
+export const isVictim = (entry: PeerEntry, origin: Origin, hasPlace: boolean): boolean => {
+  switch (origin) {
+    case "told":
+      return entry.kind === "inbound" && entry.failures > 0
+    case "placed":
+      return entry.kind !== "preferred" && !hasPlace
+    case "own":
+      return entry.kind !== "preferred"
+  }
+}
 
 /** The order of displacement: inbound before outbound, most failures first, then the order of the book. */
 export const compareVictims = (a: PeerRecord, b: PeerRecord): number =>

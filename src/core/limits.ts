@@ -19,6 +19,30 @@ export const PEER_STORE_ENTRIES = 50_000
 /** Matching rows that are read from a random place on, to pick from: enough to choose from, and about a millisecond. */
 export const PEER_SAMPLE_ROWS = 1000
 
+// Tables of addresses (after Heilman, Kendler, Zohar and Goldberg, "Eclipse Attacks on Bitcoin's Peer-to-Peer Network"; a /16 is a group)
+
+/**
+ * Buckets of the table of told addresses. Ours: with `NEW_BUCKET_PLACES` 4,096 places, four for each node of a network of a thousand,
+ * since each source that tells of an address may give it a place. All that is drawn from is read each time, in some milliseconds.
+ */
+export const NEW_BUCKETS = 64
+/** Places of a bucket of told addresses. Ours: as many as there are buckets, so that a source weighs what an address weighs. */
+export const NEW_BUCKET_PLACES = 64
+/** Buckets that what one group tells can reach: 1/16 of the table, and more than two lists of a hundred. */
+export const NEW_BUCKETS_PER_SOURCE = 4
+/** Places in each bucket that the addresses of one group can reach: 1/16 of the table, whoever tells of them. */
+export const NEW_PLACES_PER_GROUP = 4
+/** Places of the table of addresses that have answered. Ours: of some hundred nodes few collide, and of a thousand most find one. */
+export const TRIED_PLACES = 1024
+/** Places that the answering addresses of one group can reach: as many as there are outbound peers, and 1/128 of the table. */
+export const TRIED_PLACES_PER_GROUP = 8
+/** Outbound peers that are called again first after a start. The paper's number: more would leave too few slots to the tables. */
+export const ANCHOR_PEERS = 2
+/** Addresses of the configuration whose rows are kept whatever happens. Ours: far beyond what people write; the oldest goes first. */
+export const CONFIGURED_ADDRESSES = 1024
+/** Time from one feeler to the next, a short connection that only asks whether somebody is there: as in Bitcoin. */
+export const FEELER_INTERVAL_MILLIS = 120_000
+
 // Bans
 
 /** Banned identities. Ours: bans are made by people, one by one; at the bound the next one is refused and says so. */

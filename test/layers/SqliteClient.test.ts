@@ -278,7 +278,14 @@ describe("The tables of a database", () => {
       yield* Effect.all([migrate, migrate], { concurrency: "unbounded" })
       yield* migrate
       const names = yield* sql`SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`.values
-      assert.deepStrictEqual(names.flat(), ["ban", "effect_overlay_migrations", "peers"])
+      assert.deepStrictEqual(names.flat(), [
+        "address_anchors",
+        "address_key",
+        "address_places",
+        "ban",
+        "effect_overlay_migrations",
+        "peers"
+      ])
     }).pipe(Effect.provide(inMemory)))
 
   it.effect("are left alone when a newer program has written them", () =>

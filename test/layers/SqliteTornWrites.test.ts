@@ -10,13 +10,15 @@ import * as SqliteBanList from "../../src/layers/node/SqliteBanList.ts"
 import * as SqlitePeerStore from "../../src/layers/node/SqlitePeerStore.ts"
 import { BanList } from "../../src/services/BanList.ts"
 import { PeerStore } from "../../src/services/PeerStore.ts"
+import { fixedSecrets } from "../support/fixedSecrets.ts"
 import { type Image, TearingDisk } from "../support/TearingDisk.ts"
 import * as WasmSqlite from "../support/wasmSqlite.ts"
 import { addressesOf, bannedOf } from "./crashRows.ts"
 
 const stores = (disk: TearingDisk, config: WasmSqlite.WasmSqliteConfig) =>
   Layer.mergeAll(SqlitePeerStore.layer(), SqliteBanList.layer()).pipe(
-    Layer.provideMerge(WasmSqlite.layer(disk, config))
+    Layer.provideMerge(WasmSqlite.layer(disk, config)),
+    Layer.provide(fixedSecrets)
   )
 
 /** Writes number after number until the power is gone; tells how many were acknowledged in full. */

@@ -6,7 +6,15 @@ import { Context, Effect, Layer, Random } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import { join } from "node:path"
+import { groupOf } from "../../src/core/AddressTables.ts"
 import { longestBackoffSeconds } from "../../src/core/Backoff.ts"
+import { HASH_KEY_BYTES } from "../../src/core/HalfSipHash.ts"
+import {
+  NEW_BUCKET_PLACES,
+  NEW_BUCKETS_PER_SOURCE,
+  NEW_PLACES_PER_GROUP,
+  TRIED_PLACES_PER_GROUP
+} from "../../src/core/limits.ts"
 import { format, type PeerAddress, tcpAddress } from "../../src/core/PeerAddress.ts"
 import type { PeerBookOptions } from "../../src/core/PeerBook.ts"
 import * as Prng from "../../src/core/Prng.ts"
@@ -17,6 +25,7 @@ import * as SimulatedStores from "../../src/layers/simulation/SimulatedStores.ts
 import * as VirtualDisk from "../../src/layers/simulation/VirtualDisk.ts"
 import { type Observed, type PeerKind, type PeerRecord, PeerStore } from "../../src/services/PeerStore.ts"
 import { temporaryFolder } from "../layers/temporaryFolder.ts"
+import { fixedSecrets } from "../support/fixedSecrets.ts"
 
 const sqlite = (filename: string, options?: PeerBookOptions) =>
   SqlitePeerStore.layer(options).pipe(Layer.provideMerge(SqliteClient.layer({ filename })))
@@ -25,11 +34,14 @@ const sqlite = (filename: string, options?: PeerBookOptions) =>
 const virtualDisk = () =>
   VirtualDisk.make({ nowMicros: () => 0, after: () => assert.fail("it is not slow") }, Prng.stream(1, "disk"))
 
+/** The bytes of `fixedSecrets`. */
+const key = new Uint8Array(HASH_KEY_BYTES).fill(7)
+
 const ways: ReadonlyArray<readonly [string, (options?: PeerBookOptions) => Layer.Layer<PeerStore, unknown>]> = [
   ["memory", MemoryPeerStore.layer],
   [
     "a virtual disk",
-    (options) => SimulatedStores.layer(virtualDisk(), options === undefined ? {} : { peers: options })
+    (options) => SimulatedStores.layer(virtualDisk(), { key, ...(options === undefined ? {} : { peers: options }) })
   ],
   ["SQLite in memory", (options) => sqlite(":memory:", options)],
   [
@@ -51,7 +63,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
     it.effect(name, () =>
       TestClock.setTime(start).pipe(
         Effect.andThen(body),
-        Effect.provide(Layer.fresh(layer(options))),
+        Effect.provide(Layer.fresh(Layer.provide(layer(options), fixedSecrets))),
         Random.withSeed(name)
       ))
 
@@ -335,6 +347,223 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
     }),
     { entries: 3 }
   )
+
+  /** Addresses of the open internet, each in a /16 of its own. */
+  const scattered = (from: number, to: number) =>
+    Array.from(
+      { length: to - from },
+      (_, at) => tcpAddress(`${20 + ((from + at) >> 8)}.${(from + at) & 255}.1.1`, 11_625)
+    )
+  /** So many addresses of one /16: more than it has places among the tried, so that two of them want the same. */
+  const neighbours = (count: number) => Array.from({ length: count }, (_, at) => tcpAddress(`8.8.0.${at}`, 11_625))
+  const sourceOf = (group: number) => tcpAddress(`9.${group}.1.1`, 11_625)
+  const names = (addresses: ReadonlyArray<PeerAddress>) => addresses.map(format).sort()
+
+  test(
+    "gives told addresses places as far as their source has any, and enters nobody else",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      yield* store.observe(scattered(0, 1)[0] ?? address(0), outbound)
+      const known = yield* store.learn([...scattered(0, 600), ...scattered(0, 600), tcpAddress("::1", 1)], sourceOf(1))
+      const residents = yield* store.residents("new")
+      assert.strictEqual(residents.length, known)
+      assert.isAtMost(known, NEW_BUCKETS_PER_SOURCE * NEW_BUCKET_PLACES)
+      assert.isAbove(known, NEW_BUCKET_PLACES)
+      assert.strictEqual((yield* store.get(scattered(0, 1)[0] ?? address(0)))?.kind, "outbound")
+      const withoutPlace = names(residents).includes(format(scattered(0, 1)[0] ?? address(0))) ? 0 : 1
+      assert.strictEqual(yield* store.size, known + withoutPlace)
+      // Told again, nothing changes; another source has places of its own.
+      assert.strictEqual(yield* store.learn(scattered(0, 600), sourceOf(1)), known)
+      assert.deepStrictEqual(yield* store.residents("new"), residents)
+      assert.isAbove(yield* store.learn(scattered(0, 600), sourceOf(2)), known)
+      const first = residents[0] ?? address(0)
+      assert.deepInclude(yield* store.get(first), { kind: "inbound", failures: 0, nextAttemptMillis: start })
+    })
+  )
+
+  test(
+    "gives the places of those that failed to others that are told, and forgets who has none left",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      yield* store.learn(scattered(0, 600), sourceOf(1))
+      const before = yield* store.residents("new")
+      const kept = before[0] ?? address(0)
+      yield* store.observe(kept, { kind: "preferred" })
+      yield* Effect.forEach(before, store.attempt)
+      yield* store.learn(scattered(600, 1800), sourceOf(1))
+      const after = new Set(names(yield* store.residents("new")))
+      const gone = before.filter((one) => !after.has(format(one)))
+      assert.isAbove(gone.length, before.length / 2)
+      for (const one of gone) {
+        assert.strictEqual((yield* store.get(one)) === undefined, format(one) !== format(kept))
+      }
+      assert.isDefined(yield* store.get(kept))
+    })
+  )
+
+  test(
+    "takes who called us for its own source",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      yield* Effect.forEach(neighbours(30), (one) => store.observe(one, { kind: "inbound" }))
+      assert.strictEqual(yield* store.size, 30)
+      const residents = yield* store.residents("new")
+      assert.isTrue(residents.length > 0 && residents.length <= NEW_PLACES_PER_GROUP)
+      yield* store.observe(address(1), outbound)
+      yield* store.observe(address(2), { kind: "preferred" })
+      assert.strictEqual((yield* store.residents("new")).length, residents.length)
+    })
+  )
+
+  test(
+    "moves what answered to the tried, and lets others wait until the resident was tested",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      const told = scattered(0, 1)
+      yield* store.learn(told, sourceOf(1))
+      yield* Effect.forEach(told, store.succeed)
+      assert.deepStrictEqual(yield* store.residents("new"), [])
+      assert.deepStrictEqual(yield* store.residents("tried"), told)
+      // More neighbours than places: some wait, whatever the key.
+      yield* Effect.forEach(
+        neighbours(30),
+        (one) => store.observe(one, outbound).pipe(Effect.andThen(store.succeed(one)))
+      )
+      const tried = yield* store.residents("tried")
+      assert.isAtMost(tried.length, TRIED_PLACES_PER_GROUP + 1)
+      const waiting = yield* store.residents("waiting")
+      assert.isTrue(waiting.length > 0 && waiting.length < tried.length + 1)
+      // It is the resident that is tested, whether due or not. It answers: who waited waits no more.
+      const tested = (yield* store.feeler) ?? address(0)
+      assert.include(names(tried), format(tested))
+      yield* store.tested(tested, true)
+      assert.deepStrictEqual(yield* store.residents("tried"), tried)
+      assert.strictEqual((yield* store.residents("waiting")).length, waiting.length - 1)
+      // It does not: its place and its row are gone.
+      yield* Effect.forEach(neighbours(30), store.succeed)
+      const silent = (yield* store.feeler) ?? address(0)
+      yield* store.tested(silent, false)
+      const after = yield* store.residents("tried")
+      assert.strictEqual(after.length, tried.length)
+      assert.notInclude(names(after), format(silent))
+      assert.isUndefined(yield* store.get(silent))
+      assert.strictEqual(names(after).filter((name) => !names(tried).includes(name)).length, 1)
+    })
+  )
+
+  test(
+    "keeps the row of a configured and of a preferred address that lost its place",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      const [configured, preferred, other] = scattered(0, 3)
+      if (configured === undefined || preferred === undefined || other === undefined) return assert.fail()
+      yield* store.learn([other], sourceOf(1))
+      yield* store.learn([configured], sourceOf(2))
+      yield* store.learn([preferred], sourceOf(3))
+      yield* store.reset(configured)
+      yield* store.observe(preferred, { kind: "preferred" })
+      yield* Effect.forEach([configured, preferred, other], (one) => store.tested(one, false))
+      assert.deepStrictEqual(yield* store.residents("new"), [])
+      assert.deepInclude(yield* store.get(configured), { failures: 1 })
+      assert.deepInclude(yield* store.get(preferred), { failures: 1 })
+      assert.isUndefined(yield* store.get(other))
+    })
+  )
+
+  test(
+    "counts a feeler as an attempt or a success, and enters nobody who did not answer",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      const [known, unknown] = scattered(0, 2)
+      if (known === undefined || unknown === undefined) return assert.fail()
+      yield* store.tested(unknown, false)
+      assert.strictEqual(yield* store.size, 0)
+      yield* failing(store, known, 3)
+      yield* store.tested(known, false)
+      assert.deepInclude(yield* store.get(known), { failures: 4 })
+      yield* store.tested(known, true)
+      assert.deepInclude(yield* store.get(known), { failures: 0 })
+      assert.deepStrictEqual(yield* store.residents("tried"), [known])
+      // Nobody waits for its place.
+      yield* store.tested(known, false)
+      assert.deepStrictEqual(yield* store.residents("tried"), [known])
+      for (const answered of [true, false]) {
+        assert.strictEqual((yield* Effect.flip(store.tested(tcpAddress("::1", 1), answered))).operation, "tested")
+      }
+    })
+  )
+
+  test(
+    "draws for dialling from both tables what is due and has not failed too often, one of a group",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      assert.deepStrictEqual(yield* store.toDial(5), [])
+      assert.isUndefined(yield* store.feeler)
+      const [one, two, three, ...others] = scattered(0, 40)
+      if (one === undefined || two === undefined || three === undefined) return assert.fail()
+      const drawn = Effect.map(store.toDial(100), (records) => names(records.map(({ address }) => address)))
+      yield* Effect.forEach([one, two, three], (one, at) => store.learn([one], sourceOf(at)))
+      yield* store.observe(address(9), outbound)
+      assert.deepStrictEqual(yield* drawn, names([one, two, three]))
+      yield* store.succeed(one)
+      yield* failing(store, two, 121)
+      assert.deepStrictEqual(yield* drawn, names([three]))
+      assert.deepStrictEqual(yield* store.feeler, three)
+      yield* store.attempt(three)
+      assert.isUndefined(yield* store.feeler)
+      yield* TestClock.adjust("3 hours")
+      assert.deepStrictEqual(yield* drawn, names([one, three]))
+      assert.deepStrictEqual(yield* store.feeler, three)
+      assert.strictEqual((yield* store.toDial(1)).length, 1)
+      yield* Effect.forEach(neighbours(30), (one) => store.observe(one, { kind: "inbound" }))
+      yield* Effect.forEach(others, store.succeed)
+      yield* TestClock.adjust("3 hours")
+      const groups = (yield* store.toDial(100)).map(({ address }) => groupOf(address.ip))
+      assert.strictEqual(new Set(groups).size, groups.length)
+      assert.isAbove(groups.length, 35)
+    })
+  )
+
+  test(
+    "keeps the first two anchors that were named last",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      assert.deepStrictEqual(yield* store.anchors, [])
+      yield* store.setAnchors(addresses(0, 1))
+      assert.deepStrictEqual(yield* store.anchors, addresses(0, 1))
+      yield* store.setAnchors([tcpAddress("::1", 1), address(5), address(2), address(7)])
+      assert.deepStrictEqual(yield* store.anchors, [address(5), address(2)])
+      yield* store.setAnchors([address(2), address(5)])
+      assert.deepStrictEqual(yield* store.anchors, [address(2), address(5)])
+      yield* store.setAnchors([])
+      assert.deepStrictEqual(yield* store.anchors, [])
+      assert.strictEqual(yield* store.size, 0)
+    })
+  )
+
+  test(
+    "when full, makes room for what has a place at the cost of what has none, and purges places with rows",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      yield* store.ensure(addresses(0, 5))
+      const told = scattered(0, 4)
+      yield* Effect.forEach(told, (one, at) => store.learn([one], sourceOf(at)))
+      assert.strictEqual(yield* store.size, 5)
+      assert.deepStrictEqual(names(yield* store.residents("new")), names(told))
+      assert.strictEqual((yield* Effect.forEach(told, store.get)).filter((record) => record !== undefined).length, 4)
+      yield* store.observe(address(3), { kind: "preferred" })
+      // Nobody may go: the last one is preferred, and the others have places.
+      assert.strictEqual(yield* store.learn(scattered(10, 11), sourceOf(10)), 0)
+      assert.strictEqual((yield* store.residents("new")).length, 4)
+      yield* failing(store, told[0] ?? address(0), 120)
+      assert.strictEqual(yield* store.purge(), 1)
+      assert.deepStrictEqual(names(yield* store.residents("new")), names(told.slice(1)))
+      yield* store.observe(address(10), outbound)
+      yield* store.observe(address(11), outbound)
+      assert.strictEqual((yield* store.residents("new")).length, 2)
+    }),
+    { entries: 5 }
+  )
 })
 
 describe("Books of addresses", () => {
@@ -353,7 +582,10 @@ describe("Books of addresses", () => {
       const stores = yield* Effect.forEach(
         ways,
         ([, layer]) =>
-          Effect.map(Layer.build(Layer.fresh(layer(options))), (context) => Context.get(context, PeerStore))
+          Effect.map(
+            Layer.build(Layer.fresh(Layer.provide(layer(options), fixedSecrets))),
+            (context) => Context.get(context, PeerStore)
+          )
       )
       yield* TestClock.setTime(start)
       const below = (end: number) => Random.nextIntBetween(0, end, { halfOpen: true })
@@ -370,7 +602,7 @@ describe("Books of addresses", () => {
       const answers = new Map<string, number>()
       for (let operation = 0; operation < 2000; operation++) {
         yield* TestClock.adjust(yield* below(4000))
-        const which = yield* below(16)
+        const which = yield* below(24)
         const at = yield* someAddress
         const limit = yield* someLimit
         const kind = yield* someKind
@@ -402,6 +634,20 @@ describe("Books of addresses", () => {
               return limit === 0 ? store.purge() : store.purge(at.ip)
             case 14:
               return store.size
+            case 15:
+            case 16:
+            case 17:
+              return store.learn(several, at)
+            case 18:
+              return store.toDial(limit)
+            case 19:
+              return store.feeler
+            case 20:
+              return store.tested(at, preferredIsKnown)
+            case 21:
+              return Effect.andThen(store.setAnchors(several), store.anchors)
+            case 22:
+              return Effect.forEach(["new", "tried", "waiting"] as const, store.residents)
             default:
               return Effect.forEach(pool, (one) => store.get(one))
           }
@@ -419,7 +665,7 @@ describe("Books of addresses", () => {
         }
       }
       // Each operation that answers has answered something, many times.
-      for (const which of ["0", "10", "12", "13", "14", "15"]) {
+      for (const which of ["0", "10", "12", "13", "14", "15", "18", "19", "21", "22", "23"]) {
         assert.isAbove(answers.get(which) ?? 0, 50)
       }
       const contents = yield* Effect.forEach(stores, (store) => Effect.forEach(pool, (one) => store.get(one)))
@@ -431,18 +677,71 @@ describe("A book of addresses in a SQLite file", () => {
   it.effect("is as it was after a restart", () =>
     Effect.gen(function*() {
       const filename = join(yield* temporaryFolder, "peers.db")
-      const everything = (store: PeerStore["Service"]) => Effect.forEach(addresses(0, 300), (at) => store.get(at))
+      const everything = (store: PeerStore["Service"]) =>
+        Effect.all({
+          rows: Effect.forEach(addresses(0, 300), (at) => store.get(at)),
+          new: store.residents("new"),
+          tried: store.residents("tried"),
+          anchors: store.anchors
+        })
       const before = yield* withStore(filename, (store) =>
         Effect.gen(function*() {
           yield* store.ensure(addresses(0, 250))
           yield* store.observe(address(7), { kind: "preferred" })
           yield* store.observe(address(8), outbound)
           yield* failing(store, address(9), 20)
+          yield* store.learn(addresses(240, 260), address(300))
+          yield* store.succeed(address(8))
+          yield* store.setAnchors([address(8)])
           return yield* everything(store)
         }))
-      assert.strictEqual(before.filter((record) => record !== undefined).length, 250)
+      assert.isAtLeast(before.rows.filter((record) => record !== undefined).length, 255)
+      assert.deepStrictEqual([before.tried, before.anchors], [[address(8)], [address(8)]])
+      assert.isAbove(before.new.length, 10)
+      assert.deepStrictEqual(yield* withStore(filename, everything), before)
+      // Under the same key each is found at its place again.
+      yield* withStore(filename, (store) => store.learn(addresses(240, 260), address(300)))
       assert.deepStrictEqual(yield* withStore(filename, everything), before)
     }))
+
+  it.effect("that had no tables yet gives its addresses places, once", () =>
+    Effect.gen(function*() {
+      const filename = join(yield* temporaryFolder, "peers.db")
+      yield* withStore(filename, (store) =>
+        Effect.gen(function*() {
+          yield* store.ensure(addresses(0, 20))
+          yield* store.observe(address(30), outbound)
+          yield* store.observe(address(31), outbound)
+          yield* store.attempt(address(31))
+        }))
+      yield* Effect.scoped(
+        Effect.gen(function*() {
+          const sql = yield* SqlClient
+          yield* sql`DELETE FROM address_key`
+          yield* sql`INSERT INTO address_places VALUES ('tried', 1, '1.2.3.4', 5)`
+        }).pipe(Effect.provide(SqliteClient.layer({ filename })))
+      )
+      const tables = (store: PeerStore["Service"]) => Effect.all([store.residents("tried"), store.residents("new")])
+      const [tried, told] = yield* withStore(filename, tables)
+      assert.deepStrictEqual(tried, [address(30)])
+      assert.isAbove(told.length, 15)
+      assert.deepStrictEqual(yield* withStore(filename, tables), [tried, told])
+    }))
+
+  it.effect("takes a place for free whose address has no row any more", () =>
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      const sql = yield* SqlClient
+      yield* store.succeed(address(1))
+      yield* store.learn([address(2)], address(3))
+      yield* sql`DELETE FROM peers`
+      assert.deepStrictEqual(yield* store.toDial(5), [])
+      assert.isUndefined(yield* store.feeler)
+      assert.strictEqual(yield* store.learn([address(2)], address(3)), 1)
+      assert.isDefined(yield* store.get(address(2)))
+      yield* store.succeed(address(1))
+      assert.deepStrictEqual(yield* store.residents("waiting"), [])
+    }).pipe(Effect.provide(sqlite(":memory:"))))
 
   it.effect("reads rows that others wrote, with stellar-core's statements or by hand", () =>
     Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /**
  * The tables of the stores in a SQLite database, and how an older database becomes a newer one.
  *
- * Tables and columns are those of stellar-core's database, so that its operators' queries work on ours.
+ * What stellar-core has too has its tables and columns, so that its operators' queries work on ours.
  */
 import { Effect, Schema } from "effect"
 import * as Migrator from "effect/sql/Migrator"
@@ -34,6 +34,23 @@ const migrations = {
     // Holds whole rows of one type in the order of the book, so a drawing neither sorts nor looks into the table.
     yield* sql`CREATE INDEX IF NOT EXISTS peers_of_type ON peers (type, ip, port, nextattempt, numfailures)`
     yield* sql`CREATE TABLE IF NOT EXISTS ban (nodeid CHARACTER(56) PRIMARY KEY)`
+  }),
+  // Ours: stellar-core has no such tables, and does not look at them.
+  "2_address_tables": Effect.gen(function*() {
+    const sql = yield* SqlClient
+    // Who stands where. tab: new, tried or waiting. A place whose address has no row in peers, because somebody else deleted it, is free.
+    yield* sql`CREATE TABLE address_places (
+      tab TEXT NOT NULL CHECK (tab IN ('new', 'tried', 'waiting')),
+      place INT NOT NULL,
+      ip VARCHAR(15) NOT NULL,
+      port INT NOT NULL,
+      PRIMARY KEY (tab, place)
+    ) WITHOUT ROWID`
+    yield* sql`CREATE INDEX places_of_address ON address_places (ip, port)`
+    // The outbound peers that are called first after a start, in this order.
+    yield* sql`CREATE TABLE address_anchors (rank INT PRIMARY KEY, ip VARCHAR(15) NOT NULL, port INT NOT NULL)`
+    // One row: the secret that the places depend on, in hexadecimal digits.
+    yield* sql`CREATE TABLE address_key (one INT PRIMARY KEY CHECK (one = 1), secret TEXT NOT NULL)`
   })
 }
 
