@@ -24,6 +24,7 @@ import * as StellarHandshake from "../../src/layers/stellar/StellarHandshake.ts"
 import * as StellarIdentity from "../../src/layers/stellar/StellarIdentity.ts"
 import * as StellarNode from "../../src/layers/stellar/StellarNode.ts"
 import * as StellarSupervisor from "../../src/layers/stellar/StellarSupervisor.ts"
+import * as StellarSurvey from "../../src/layers/stellar/StellarSurvey.ts"
 import { versionText } from "../../src/layers/stellar/versionText.ts"
 import { ConnectionManager } from "../../src/services/ConnectionManager.ts"
 import { Peers } from "../../src/services/Peers.ts"
@@ -198,6 +199,7 @@ const send = async (size: number, window: Window, port: number): Promise<Running
 
   const peers = RuntimePeers.layer({ ...config, isExempt: () => true, changesBuffer: limits.EVENTS_PER_SUBSCRIBER })
   const sender = StellarSupervisor.layer(config).pipe(
+    Layer.provide(StellarSurvey.layer(config)),
     Layer.provide(Layer.mergeAll(
       unused,
       StellarFlowControl.layer(config.credit),

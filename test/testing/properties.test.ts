@@ -525,6 +525,14 @@ const faceOf = (parts: Partial<Overlay["Service"]>): Overlay["Service"] =>
     broadcast: () => Effect.succeed(0),
     send: () => Effect.succeed(false),
     requestScpState: () => Effect.succeed(0),
+    survey: {
+      start: () => Effect.void,
+      stop: Effect.void,
+      request: () => Effect.void,
+      stopRequests: Effect.void,
+      results: Effect.succeed({ isRunning: false, backlog: [], badResponseNodes: [], nodes: new Map() }),
+      status: Effect.succeed({ phase: { _tag: "Inactive" }, isOwn: false, ledger: 0 })
+    },
     peers: Effect.succeed([]),
     messages: () => Stream.empty,
     events: Stream.empty,

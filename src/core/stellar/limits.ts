@@ -167,6 +167,29 @@ export const SCP_STATE_QUERIES_PER_WINDOW = 10
 /** GET_TX_SET, and GET_SCP_QUORUMSET, answered per second of the window and peer. */
 export const QUERIES_PER_SECOND = 5
 
+// Surveys
+
+/** How long a node counts for a survey at most (core: COLLECTING_PHASE_MAX_DURATION). */
+export const SURVEY_COLLECTING_MILLIS = 1_800_000
+/** How long a node answers for what it counted at most (core: REPORTING_PHASE_MAX_DURATION). */
+export const SURVEY_REPORTING_MILLIS = 10_800_000
+/** A survey's message names a ledger at most this far from ours (core: NUM_LEDGERS_BEFORE_IGNORE). */
+export const SURVEY_LEDGER_BRACKET = 6
+/** Surveyors whose requests of one ledger are passed on, our own not counted (core: MAX_REQUEST_LIMIT_PER_LEDGER). */
+export const SURVEYORS_PER_LEDGER = 10
+/** Nodes that one surveyor may ask in one ledger, unless it is this node (core: MAX_REQUEST_LIMIT_PER_LEDGER). */
+export const SURVEYED_PER_SURVEYOR = 10
+/** Requests that a surveyor sends at once: what others pass on of it in a ledger. */
+export const SURVEY_REQUESTS_AT_ONCE = 10
+/** Time between two lots of requests: three beats (core: SURVEY_THROTTLE_TIMEOUT_MULT), and so three ledgers. */
+export const SURVEY_REQUEST_PERIOD_MILLIS = 15_000
+/** Nodes that wait to be asked, and nodes whose answers are held. Ours: several times what the public network has. */
+export const SURVEY_NODES = 10_000
+/** Peers in one list of one node's answers that are held. Ours: a node may claim any number; core's default is at most 64. */
+export const SURVEY_PEERS_HELD = 1000
+/** Round trips of one peer in one slice: one for each beat of the longest slice. Later ones are not taken. */
+export const SURVEY_ROUND_TRIPS = 360
+
 // Connections
 
 /** Outbound peers that we aim at (core: TARGET_PEER_CONNECTIONS). */

@@ -17,6 +17,7 @@ import {
 import * as limits from "../../core/stellar/limits.ts"
 import { MessageType, type StellarMessage } from "../../core/stellar/messages.ts"
 import { QueryWindow } from "../../core/stellar/QueryWindow.ts"
+import type { SurveyMessage } from "../../core/stellar/survey/SurveyMessages.ts"
 import { walkGeneralizedTransactionSet, walkTransactionSet } from "../../core/stellar/TransactionWalk.ts"
 import { readUint32, WORD_BYTES, writeUint32 } from "../../core/Xdr.ts"
 import type { Peer } from "../../services/Peers.ts"
@@ -27,6 +28,8 @@ import type { SessionSurroundings } from "./StellarSession.ts"
 export interface Interlocutor extends Pick<Peer, "address" | "direction" | "offer" | "offerControl"> {
   /** When its last bytes came. */
   readonly lastReadMillis: () => number
+  /** Told of each ping that was answered, and after how many milliseconds. */
+  readonly roundTrip: (millis: number) => void
 }
 
 /** The conversation with one peer. */
@@ -75,7 +78,12 @@ export class Conversation {
   }
 
   /** Takes a message that is not flooded, which stands at `bytes[from, to)`; gives the reason if it ends the session. */
-  onMessage(message: StellarMessage, bytes: Uint8Array, from: number, to: number): DropReason | undefined {
+  onMessage(
+    message: Exclude<StellarMessage, SurveyMessage>,
+    bytes: Uint8Array,
+    from: number,
+    to: number
+  ): DropReason | undefined {
     switch (message._tag) {
       case "HELLO":
         return Drop.UnexpectedHello
@@ -109,8 +117,8 @@ export class Conversation {
           ? Drop.CorruptXdr
           : this.count("ignoredWithoutOwner")
       default:
-        // Surveys: their owner is not built yet.
-        return this.count("ignoredWithoutOwner")
+        // What has a way of its own never comes here.
+        return undefined
     }
   }
 
@@ -155,6 +163,7 @@ export class Conversation {
     }
     this.latencyMillis = this.peer.lastReadMillis() - this.pingSentAtMillis
     this.pingSentAtMillis = undefined
+    this.peer.roundTrip(this.latencyMillis)
     return undefined
   }
 

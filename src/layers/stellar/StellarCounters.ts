@@ -20,7 +20,7 @@ export const makeCounters = () => ({
   floodUnknown: 0,
   /** Transactions, adverts and demands that came while the network was not followed. */
   ignoredWhileNotSynced: 0,
-  /** Answers to questions that we did not ask, and surveys. */
+  /** Answers to questions that we did not ask. */
   ignoredWithoutOwner: 0,
   queriesAnswered: 0,
   /** Queries beyond the window's limit: dropped in silence. */

@@ -33,6 +33,7 @@ import * as StellarHandshake from "./StellarHandshake.ts"
 import * as StellarIdentity from "./StellarIdentity.ts"
 import * as StellarOverlay from "./StellarOverlay.ts"
 import * as StellarSupervisor from "./StellarSupervisor.ts"
+import * as StellarSurvey from "./StellarSurvey.ts"
 import { versionText } from "./versionText.ts"
 
 /** What a Stellar node needs of the machine, or of a simulated one, and of the program around it. */
@@ -81,6 +82,7 @@ export const layer = (
     const inside = opening(config, ready).pipe(
       Layer.provideMerge(StellarSupervisor.layer(config)),
       Layer.provideMerge(connectionManager(config, ready)),
+      Layer.provideMerge(StellarSurvey.layer(config)),
       Layer.provideMerge(Layer.mergeAll(floodGate, pullFlood(config), handshake, flowControl(config))),
       Layer.provideMerge(Layer.mergeAll(identity, ownAddress, peers, StellarFraming.layer))
     )

@@ -20,6 +20,7 @@ import { OwnAddress } from "../../services/OwnAddress.ts"
 import { Application } from "../../services/stellar/Application.ts"
 import { Overlay } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
+import { Survey } from "../../services/stellar/Survey.ts"
 
 const refused = (reason: MessageRefused["reason"], message: string) =>
   Effect.fail(new MessageRefused({ reason, message }))
@@ -71,6 +72,7 @@ export const make = Effect.gen(function*() {
   const supervisor = yield* PeerSupervisor
   const banList = yield* BanList
   const application = yield* Application
+  const survey = yield* Survey
   // Nothing is asked of it here: a node whose face is up also looks for peers.
   yield* ConnectionManager
 
@@ -110,6 +112,7 @@ export const make = Effect.gen(function*() {
       return supervisor.send(id, message._tag, bytes)
     }),
     requestScpState: (ledger) => Effect.sync(() => supervisor.requestScpState(ledger)),
+    survey: survey.surveyor,
     peers: Effect.sync(supervisor.infos),
     messages: (options) =>
       supervisor.messages({

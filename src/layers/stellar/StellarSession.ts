@@ -36,6 +36,9 @@ import {
   walkScpMessage,
   walkSendMoreExtended
 } from "../../core/stellar/MessageWalk.ts"
+import { publicKeyFromPeerId } from "../../core/stellar/StrKey.ts"
+import { isSurveyMessage, type SurveyMessage } from "../../core/stellar/survey/SurveyMessages.ts"
+import type { PeerTally } from "../../core/stellar/survey/SurveySlice.ts"
 import { walkEnvelope } from "../../core/stellar/TransactionWalk.ts"
 import { TokenBucket } from "../../core/TokenBucket.ts"
 import { readUint32, WORD_BYTES } from "../../core/Xdr.ts"
@@ -43,11 +46,12 @@ import type { FloodGate } from "../../services/FloodGate.ts"
 import type { CreditLedgers } from "../../services/FlowControl.ts"
 import type { Established } from "../../services/Handshake.ts"
 import type { PeerInfo, Received } from "../../services/Overlay.ts"
-import type { Direction, Peer } from "../../services/Peers.ts"
+import type { Direction } from "../../services/Peers.ts"
 import type { PullFlood } from "../../services/PullFlood.ts"
 import type { Application, Flooded } from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
+import type { Survey, SurveyPeer } from "../../services/stellar/Survey.ts"
 import type { Link } from "../../services/Transport.ts"
 import { PeerWriter } from "../runtime/PeerWriter.ts"
 import type { SealBuffer } from "../runtime/SealBuffer.ts"
@@ -71,6 +75,7 @@ export interface SessionSurroundings {
   readonly application: Application["Service"]
   readonly floodGate: FloodGate["Service"]
   readonly pullFlood: PullFlood["Service"]
+  readonly survey: Survey["Service"]
   readonly tap: MessageTap<Received<Stellar>>
   /** Takes the addresses that a peer told. */
   readonly learn: (addresses: ReadonlyArray<PeerAddress>, from: PeerAddress) => void
@@ -92,16 +97,30 @@ export interface SessionParts {
 const EMPTY = new Uint8Array(0)
 const scp = scpOffsets()
 
+/** Nothing received yet, new or known. */
+const noReception = () => ({
+  uniqueFloodBytes: 0,
+  duplicateFloodBytes: 0,
+  uniqueFetchBytes: 0,
+  duplicateFetchBytes: 0,
+  uniqueFloodMessages: 0,
+  duplicateFloodMessages: 0,
+  uniqueFetchMessages: 0,
+  duplicateFetchMessages: 0
+})
+
 const isFloodKind = (kind: number): boolean =>
   kind === MessageType.SCP_MESSAGE || kind === MessageType.TRANSACTION || kind === MessageType.FLOOD_ADVERT
   || kind === MessageType.FLOOD_DEMAND
 
 /** One authenticated peer. */
-export class StellarSession implements Peer, Sleeper {
+export class StellarSession implements SurveyPeer, Sleeper {
   readonly id: PeerId
   readonly address: PeerAddress
   readonly direction: Direction
   readonly slot: number
+  /** Unix milliseconds at which the peer was authenticated. */
+  readonly sinceMillis: number
   /** Why the session ends, once that is decided. The first reason wins. */
   failure: DropReason | undefined
   /** Ends the fiber of this session; set by it. */
@@ -121,7 +140,7 @@ export class StellarSession implements Peer, Sleeper {
   private readonly conversation: Conversation
   private readonly established: Established
   private readonly floodRate: TokenBucket | undefined
-  private readonly sinceMillis: number
+  private readonly reception = noReception()
 
   /** The chunk that is being taken in, and the copy of it that outlives it, once something in it is to be kept. */
   private chunk: Uint8Array = EMPTY
@@ -173,7 +192,8 @@ export class StellarSession implements Peer, Sleeper {
       direction: this.direction,
       offer: (priority, message) => this.offer(priority, message),
       offerControl: (message) => this.offerControl(message),
-      lastReadMillis: () => this.lastReadMillis
+      lastReadMillis: () => this.lastReadMillis,
+      roundTrip: (millis) => around.survey.roundTrip(this, millis)
     }, parts.pingSeed)
     this.sinceMillis = now
     this.lastReadMillis = now
@@ -310,7 +330,9 @@ export class StellarSession implements Peer, Sleeper {
   private onNews(name: Flooded["kind"], kind: number, bytes: Uint8Array, from: number, to: number): boolean {
     const { counters, crypto, floodGate, pullFlood } = this.around
     const hash = crypto.sha256(bytes.subarray(from + WORD_BYTES, to))
-    if (!floodGate.receive(kind, hash, this)) return this.count("floodDuplicate")
+    const isNew = floodGate.receive(kind, hash, this)
+    this.countFlood(isNew, to - from)
+    if (!isNew) return this.count("floodDuplicate")
     if (kind === MessageType.TRANSACTION) pullFlood.received(hash)
     if (this.floodRate !== undefined && !this.floodRate.take(this.lastReadMillis)) {
       floodGate.forget(kind, hash)
@@ -337,8 +359,29 @@ export class StellarSession implements Peer, Sleeper {
     if (this.conversation.onPing(bytes, from, to)) return true
     const decoded = decodeMessage(bytes.subarray(from, to))
     if (Result.isFailure(decoded)) return this.end(Drop.CorruptXdr)
-    const reason = this.conversation.onMessage(decoded.success, bytes, from, to)
+    const message = decoded.success
+    const reason = isSurveyMessage(message)
+      ? this.onSurvey(message, bytes.subarray(from, to))
+      : this.conversation.onMessage(message, bytes, from, to)
     return reason === undefined || this.end(reason)
+  }
+
+  private onSurvey(message: SurveyMessage, bytes: Uint8Array): DropReason | undefined {
+    const verdict = this.around.survey.receive(this, message, bytes)
+    this.countFlood(verdict !== "duplicate", bytes.length)
+    return verdict === "forged" ? Drop.SurveySignature : undefined
+  }
+
+  /** Counts what was flooded to us, for surveys: new, or known before. */
+  private countFlood(isNew: boolean, bytes: number): void {
+    const { reception } = this
+    if (isNew) {
+      reception.uniqueFloodMessages += 1
+      reception.uniqueFloodBytes += bytes
+    } else {
+      reception.duplicateFloodMessages += 1
+      reception.duplicateFloodBytes += bytes
+    }
   }
 
   private onGrant(messages: number, bytes: number): true {
@@ -471,6 +514,27 @@ export class StellarSession implements Peer, Sleeper {
   /** Units shed from the outbox in this rank, because it was full. */
   shedUnits(priority: Priority): number {
     return this.outbox.shedUnits[priority]
+  }
+
+  /** The 32 bytes of the peer's key. */
+  get publicKey(): Uint8Array {
+    return Result.getOrThrow(publicKeyFromPeerId(this.id))
+  }
+
+  /** What the peer says of its software, as it came. */
+  get versionBytes(): Uint8Array {
+    return Uint8Array.from(this.established.claim.versionText, (letter) => letter.charCodeAt(0))
+  }
+
+  /** What surveys want to know. */
+  tally(): PeerTally {
+    return {
+      ...this.reception,
+      messagesRead: this.messagesRead,
+      messagesWritten: this.writer.messagesWritten,
+      bytesRead: this.bytesRead,
+      bytesWritten: this.writer.bytesWritten
+    }
   }
 
   /** What people may look at. */

@@ -32,6 +32,7 @@ import { Application } from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
+import { Survey } from "../../services/stellar/Survey.ts"
 import { type Link, Transport } from "../../services/Transport.ts"
 import { SharedSealBuffer } from "../runtime/SealBuffer.ts"
 import { bugOf, noLink, reasonOf, supervise } from "../runtime/Supervision.ts"
@@ -84,6 +85,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const connections = yield* ConnectionManager
   const floodGate = yield* FloodGate
   const pullFlood = yield* PullFlood
+  const survey = yield* Survey
   const application = yield* Application
   const identity = yield* NodeIdentity
   const ownAddress = yield* OwnAddress
@@ -111,6 +113,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     application,
     floodGate,
     pullFlood,
+    survey,
     tap: messages,
     learn: connections.learn,
     outboxLimits: () => {
@@ -197,6 +200,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     })
     peers.promote(pending, session)
     pullFlood.join(session)
+    survey.join(session)
     events.publish({ _tag: "PeerJoined", peer: session.info() })
     return session
   }
@@ -219,6 +223,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     if (session === undefined) return refuse(address, direction, reason)
     session.failure ??= reason
     pullFlood.leave(session)
+    survey.leave(session)
     floodGate.release(session.slot)
     addShed(counters, session)
     countEnd(reason)
@@ -318,6 +323,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         floodGate.advance(ledger, oldest)
         pullFlood.forgetBelow(oldest)
       }
+      survey.beat(now)
     })).pipe(Effect.catchDefect((defect) => Effect.logError("the beat of the sessions failed", defect)))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(config.peerBeat), beat)))
 
@@ -354,6 +360,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       ...ended,
       ...floodGate.size(),
       ...pullFlood.counters(),
+      ...survey.counters(),
       addressesRefused: connections.status().learnedRefused,
       addressesShed: connections.status().learnedShed,
       messagesMissed: messages.missed()

@@ -6,6 +6,7 @@ import type { PeerId } from "../../core/PeerId.ts"
 import type { StellarDropReason } from "../../core/stellar/DropReason.ts"
 import type { StellarMessage } from "../../core/stellar/messages.ts"
 import type { Network, OverlayShape } from "../Overlay.ts"
+import type { Surveyor } from "./Survey.ts"
 
 /** The types of the Stellar network. */
 export interface Stellar extends Network {
@@ -21,5 +22,7 @@ export class Overlay extends Context.Service<
   OverlayShape<Stellar> & {
     /** Asks all peers for their SCP messages from this ledger on (0: the latest they know); gives how many were asked. */
     readonly requestScpState: (ledger: number) => Effect.Effect<number>
+    /** Surveys of the network that this node makes. */
+    readonly survey: Surveyor
   }
 >()("effect-overlay/services/stellar/Overlay") {}

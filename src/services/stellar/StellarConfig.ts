@@ -74,6 +74,13 @@ export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/s
   preferredPeers: texts,
   /** Whether addresses of private and local networks are believed in PEERS and told to others. */
   allowLocalAddresses: flag(false),
+  /**
+   * Who may survey this node: public keys (`G...`; core: SURVEYOR_KEYS). Of nobody named, nobody may: who is in the quorum, whom
+   * core lets then, this node does not know. The node itself always may.
+   */
+  surveyorKeys: texts,
+  /** Whether the node takes part in consensus, which only surveys are told (core: NODE_IS_VALIDATOR). */
+  isValidator: flag(false),
 
   maxInbound: count(limits.MAX_INBOUND),
   maxOutbound: count(limits.TARGET_OUTBOUND),
