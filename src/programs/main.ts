@@ -10,6 +10,7 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { VERSION } from "../layers/stellar/versionText.ts"
 import { CommandFailed } from "./CommandFailed.ts"
+import { config } from "./config.ts"
 import { demo } from "./demo.ts"
 import { keygen } from "./keygen.ts"
 import { tell } from "./printing.ts"
@@ -17,13 +18,14 @@ import { probe } from "./probe.ts"
 import { run } from "./run.ts"
 import { runProgram } from "./runProgram.ts"
 import { simulate } from "./simulate.ts"
+import { surveyNetwork } from "./survey.ts"
 
 const overlay = Command.make("overlay").pipe(
   Command.withDescription(
     "Run, look at and try out nodes of Stellar's peer-to-peer overlay network. Answers go to stdout, logs to stderr. " +
       "Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted."
   ),
-  Command.withSubcommands([run, probe, demo, simulate, keygen]),
+  Command.withSubcommands([run, probe, surveyNetwork, demo, simulate, keygen, config]),
   Command.withExamples([
     { command: "overlay demo", description: "See a small network work on this machine" },
     { command: "overlay probe core-testnet1.stellar.org:11625", description: "Ask a node who it is" },

@@ -2,12 +2,12 @@
  * `overlay run`: a node, until it is told to stop; a line for each thing that happens to it.
  */
 import { Effect, FileSystem, Layer, Option, Path, type Redacted, Result, Stream } from "effect"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import { isIPv4 } from "node:net"
 import type { PeerId } from "../core/PeerId.ts"
-import { DEFAULT_PORT, MAX_INBOUND, TARGET_OUTBOUND, TARGET_OUTBOUND_WITHOUT_INBOUND } from "../core/stellar/limits.ts"
+import { DEFAULT_PORT } from "../core/stellar/limits.ts"
 import { parsePeerId } from "../core/stellar/StrKey.ts"
 import * as Machine from "../layers/node/Machine.ts"
 import * as NodeAddressResolver from "../layers/node/NodeAddressResolver.ts"
@@ -19,7 +19,10 @@ import { Overlay } from "../services/stellar/Overlay.ts"
 import type { RelayPolicy, StellarConfig } from "../services/stellar/StellarConfig.ts"
 import type { ListenError } from "../services/Transport.ts"
 import { type CommandFailed, ExitCode, failed, wrongUsage } from "./CommandFailed.ts"
-import { type NetworkChoice, networkFlag } from "./networkChoice.ts"
+import { loadSettings, refusedConfig, seedOf } from "./config/loadSettings.ts"
+import { configFlag, flagSettings, type NodeFlags, nodeFlags } from "./config/nodeFlags.ts"
+import { overridesOf } from "./config/overridesOf.ts"
+import type { NetworkChoice } from "./networkChoice.ts"
 import { documentOf, type NodeEvent, textOf } from "./nodeEvents.ts"
 import { print, printJson } from "./printing.ts"
 import { readOrMakeSeed, readSeed, seedFileFlag } from "./seedOfNode.ts"
@@ -30,20 +33,6 @@ const DATABASE = "overlay.db"
 const SEED = "node.seed"
 /** The data folder is its owner's alone: it holds the seed. */
 const OWNER_ONLY = 0o700
-
-interface Listen {
-  readonly host: string
-  readonly port: number
-}
-
-/** An IPv4 address of this machine and a port (0: any); nothing for `off`; none for any other text. */
-const listenOf = (text: string): Option.Option<Listen | undefined> => {
-  if (text === "off") return Option.some(undefined)
-  const [, host = "", portText = ""] = /^([^:]*):(\d{1,5})$/.exec(text) ?? []
-  const ip = host === "localhost" ? "127.0.0.1" : host
-  const port = Number(portText)
-  return isIPv4(ip) && port <= MAX_PORT ? Option.some({ host: ip, port }) : Option.none()
-}
 
 const texts = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.atLeast(0))
@@ -56,22 +45,12 @@ const between = (name: string, minimum: number, maximum: number, description: st
   )
 
 const flags = {
-  network: networkFlag,
-  listen: Flag.String("listen").pipe(
-    Flag.withMetavar("HOST:PORT|off"),
-    Flag.withDescription(
-      `Where to listen: an IPv4 address of this machine (0.0.0.0: all of them) and a port (0: any free one). ` +
-        `Default: 0.0.0.0:${DEFAULT_PORT}`
-    ),
-    Flag.withDefault(`0.0.0.0:${DEFAULT_PORT}`),
-    Flag.filterMap(listenOf, () => "an IPv4 address and a port, or off")
-  ),
+  config: configFlag,
+  ...nodeFlags,
   advertisePort: between("advertise-port", 1, MAX_PORT, "The port to tell peers, if it is not the one listened on")
     .pipe(
       Flag.optional
     ),
-  peer: texts("peer", "HOST:PORT", "A node to dial; may be repeated. Default: those that the network's preset names"),
-  preferred: texts("preferred", "HOST:PORT", "A node to dial first and to keep; may be repeated"),
   data: Flag.String("data").pipe(
     Flag.withMetavar("DIR"),
     Flag.withDescription(
@@ -93,16 +72,6 @@ const flags = {
     ),
     Flag.optional
   ),
-  maxInbound: between("max-inbound", 0, 10_000, `Peers that may call this node. Default: ${MAX_INBOUND}`).pipe(
-    Flag.withDefault(MAX_INBOUND)
-  ),
-  maxOutbound: between("max-outbound", 0, 10_000, `Peers that this node calls. Default: ${TARGET_OUTBOUND}`).pipe(
-    Flag.withDefault(TARGET_OUTBOUND)
-  ),
-  allowLocal: Flag.Boolean("allow-local").pipe(
-    Flag.withDescription("Believe addresses of private networks that peers tell. Always so on a private network"),
-    Flag.withDefault(false)
-  ),
   statusSeconds: between("status-seconds", 0, 86_400, "Print a status with all counters this often; 0: never").pipe(
     Flag.withDefault(0)
   ),
@@ -118,14 +87,27 @@ interface Kept {
   readonly seed: Redacted.Redacted<string> | undefined
 }
 
+/** Which network, and all that can be chosen about a node in it. Without a network nothing is guessed. */
+const chosen = Effect.fnUntraced(function*(flags: NodeFlags, file: Option.Option<string>) {
+  const settings = yield* loadSettings(flagSettings(flags), file).pipe(
+    Effect.catchTag("InvalidConfig", ({ problems }) => refusedConfig(Option.getOrUndefined(file), problems))
+  )
+  yield* Effect.forEach(settings.warnings, (warning) => Effect.logWarning(warning), { discard: true })
+  const { network } = settings
+  return network === undefined
+    ? yield* new CliError.ShowHelp({
+      commandPath: ["overlay", "run"],
+      errors: [new CliError.MissingOption({ option: "network" })]
+    })
+    : { ...settings, network }
+})
+
 /** Makes the data folder and the identity in it, as far as they are wanted and not there. */
 const keep = Effect.fnUntraced(function*(
   data: string | undefined,
-  seedFile: string | undefined
+  given: Redacted.Redacted<string> | undefined
 ): Effect.fn.Return<Kept, CommandFailed, FileSystem.FileSystem | Path.Path | SecureRandom.SecureRandom> {
-  if (data === undefined) {
-    return { database: undefined, seed: seedFile === undefined ? undefined : yield* readSeed(seedFile) }
-  }
+  if (data === undefined) return { database: undefined, seed: given }
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   yield* Effect.mapError(fs.makeDirectory(data, { recursive: true, mode: OWNER_ONLY }), (error) =>
@@ -133,10 +115,7 @@ const keep = Effect.fnUntraced(function*(
       `The data folder ${data} cannot be made (${error.message}). ` +
         "See that nothing else stands there and that this user may write above it, or name another folder with --data."
     ))
-  return {
-    database: path.join(data, DATABASE),
-    seed: yield* seedFile === undefined ? readOrMakeSeed(path.join(data, SEED)) : readSeed(seedFile)
-  }
+  return { database: path.join(data, DATABASE), seed: given ?? (yield* readOrMakeSeed(path.join(data, SEED))) }
 })
 
 /** Looks at the addresses before the node starts: what is misspelled will not get better, what only cannot be asked now may. */
@@ -213,24 +192,18 @@ export const run = Command.make(
   flags,
   Effect.fnUntraced(
     function*(options) {
-      const { network } = options
+      const settings = yield* chosen(options, options.config)
+      const { network } = settings
       const trusted = yield* trustedOf(options.trust, network)
-      const peers = [...options.peer, ...options.preferred]
-      yield* checkPeers(peers)
+      // What stands in a file is not asked: of its many nodes one may well be gone, and that stops nobody.
+      yield* checkPeers([...options.peer, ...options.preferred])
       const { database, seed } = yield* keep(
         Option.getOrUndefined(options.data),
-        Option.getOrUndefined(options.seedFile)
+        Option.isSome(options.seedFile) ? yield* readSeed(options.seedFile.value) : yield* seedOf(settings.settings)
       )
       const config = network.config({
-        ...(seed === undefined ? {} : { seed }),
-        ...(options.listen === undefined ? {} : { listen: options.listen }),
-        ...(Option.isSome(options.advertisePort) ? { advertisePort: options.advertisePort.value } : {}),
-        ...(peers.length === 0 ? {} : { knownPeers: options.peer, preferredPeers: options.preferred }),
-        ...(options.allowLocal ? { allowLocalAddresses: true } : {}),
-        maxInbound: options.maxInbound,
-        maxOutbound: options.maxOutbound,
-        targetOutbound: options.maxOutbound,
-        targetOutboundWithoutInbound: Math.min(options.maxOutbound, TARGET_OUTBOUND_WITHOUT_INBOUND)
+        ...overridesOf(settings, seed),
+        ...(Option.isSome(options.advertisePort) ? { advertisePort: options.advertisePort.value } : {})
       })
       const say = options.json
         ? (event: NodeEvent) => printJson(documentOf(event))
@@ -263,6 +236,7 @@ export const run = Command.make(
   Command.withShortDescription("Run a node"),
   Command.withExamples([
     { command: "overlay run --network testnet --data ./node", description: "Follow the test network" },
+    { command: "overlay run --config stellar-core.cfg", description: "Run as a stellar-core with this file would" },
     {
       command: "overlay run --network \"my passphrase\" --listen 127.0.0.1:11625 --relay all",
       description: "The first node of a private network"
