@@ -349,15 +349,18 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     publish: events.publish,
     events: events.stream,
     messages: messages.stream,
-    counters: () => ({
-      ...sessions().reduce(addShed, { ...counters }),
-      ...ended,
-      ...floodGate.size(),
-      ...pullFlood.counters(),
-      addressesRefused: connections.status().learnedRefused,
-      addressesShed: connections.status().learnedShed,
-      messagesMissed: messages.missed()
-    })
+    counters: () => {
+      const { learnedRefused, learnedShed } = connections.status()
+      return {
+        ...sessions().reduce(addShed, { ...counters }),
+        ...ended,
+        ...floodGate.size(),
+        ...pullFlood.counters(),
+        addressesRefused: learnedRefused,
+        addressesShed: learnedShed,
+        messagesMissed: messages.missed()
+      }
+    }
   })
 })
 
