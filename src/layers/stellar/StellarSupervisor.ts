@@ -172,11 +172,8 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         link,
         body,
         interruptedFor: () => session?.failure ?? interruptedFor(),
-        ended: (reason) =>
-          Effect.andThen(
-            Effect.sync(() => farewell(session, pending, link.remoteAddress, asStellarDrop(reason))),
-            Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip)))
-          ),
+        ended: (reason) => farewell(session, pending, link.remoteAddress, asStellarDrop(reason)),
+        tidyUp: Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip))),
         lastWords: handshake.lastWords,
         closeDeadline
       })
