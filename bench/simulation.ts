@@ -68,7 +68,9 @@ export const simulation = Command.make(
   {
     nodes: Flag.Int("nodes").pipe(Flag.withDescription(`Nodes, with ${DEGREE} peers each`), Flag.withDefault(100)),
     crypto: Flag.Literals("crypto", ["stub", "real"]).pipe(
-      Flag.withDescription("`stub`: cheap keyed stubs; `real`: all of it, but each signature is verified once a run"),
+      Flag.withDescription(
+        "`stub`: cheap keyed stubs; `real`: all of it, but what one node has computed of the same bytes (tag, digest, verification) is not computed again by another"
+      ),
       Flag.withDefault("stub")
     ),
     seconds: Flag.Int("seconds").pipe(

@@ -9,7 +9,7 @@ import { draw, type FaultLevel } from "../../core/simulation/FaultPlanDraw.ts"
 import { type Load, LOADS } from "../../core/simulation/Load.ts"
 import { type Shape, type Topology, topologyOf } from "../../core/simulation/Topology.ts"
 import * as NodeCrypto from "../../layers/node/NodeCrypto.ts"
-import * as SharedVerification from "../../layers/simulation/SharedVerification.ts"
+import * as SharedCrypto from "../../layers/simulation/SharedCrypto.ts"
 import { hostilePeers } from "../../testing/stellar/hostile/hostilePeers.ts"
 import * as Simulation from "../../testing/stellar/Simulation.ts"
 
@@ -77,7 +77,7 @@ export const optionsOf = (experiment: Experiment, seed: number): RunOptions => {
     plan,
     load: load === "drawn" ? LOADS[drawnLoad(seed)] : load,
     weather,
-    ...(realCrypto ? { crypto: SharedVerification.make(NodeCrypto.make()) } : {})
+    ...(realCrypto ? { crypto: SharedCrypto.make(NodeCrypto.make()) } : {})
   }
 }
 
