@@ -15,13 +15,13 @@ const KIBIBYTES_PER_MEBIBYTE = 1024
 const MICROS_PER_SECOND = 1_000_000
 const MILLIS_PER_SECOND = 1000
 
-const { crypto, nodes, seconds, seed }: SimulationOrder = JSON.parse(process.argv[2] ?? "null")
+const { crypto, nodes, properties, seconds, seed }: SimulationOrder = JSON.parse(process.argv[2] ?? "null")
 const simulation = make({
   seed,
   seconds: WARM_UP_SECONDS + seconds,
   topology: random(nodes, DEGREE, stream(seed, "topology")),
   load: LOADS.light,
-  properties: "cheap",
+  properties: properties === "none" ? [] : properties,
   crypto: crypto === "real" ? SharedCrypto.make(NodeCrypto.make()) : StubCrypto.make()
 })
 
