@@ -6,6 +6,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Layer, Logger } from "effect"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
+import { figuresCommand } from "./figures.ts"
 import { handshake } from "./handshake.ts"
 import { link } from "./link.ts"
 import { parity } from "./parity.ts"
@@ -18,7 +19,7 @@ const bench = Command.make("bench").pipe(
     "Measure what the product costs. Figures are CPU time (user and system, of whole processes), as medians of interleaved "
       + "runs with their interquartile range; compare only figures of one call."
   ),
-  Command.withSubcommands([link, handshake, parity, simulation])
+  Command.withSubcommands([link, handshake, parity, simulation, figuresCommand])
 )
 
 /** Complaints of the command line are told where they are found; all else here. */

@@ -15,6 +15,8 @@ import { figureOf } from "./statistics.ts"
 export interface SimulationOrder {
   readonly nodes: number
   readonly crypto: "stub" | "real"
+  /** What is checked while it runs: watching has its price, and is not part of the network. */
+  readonly properties: "none" | "cheap" | "all"
   /** Simulated seconds, behind the warm-up. */
   readonly seconds: number
   readonly seed: number
@@ -68,23 +70,30 @@ export const simulation = Command.make(
   {
     nodes: Flag.Int("nodes").pipe(Flag.withDescription(`Nodes, with ${DEGREE} peers each`), Flag.withDefault(100)),
     crypto: Flag.Literals("crypto", ["stub", "real"]).pipe(
-      Flag.withDescription("`stub`: cheap keyed stubs; `real`: all of it, but each signature is verified once a run"),
+      Flag.withDescription(
+        "`stub`: cheap keyed stubs; `real`: all of it, but what one node has computed of the same bytes (tag, digest, " +
+          "verification) is not computed again by another"
+      ),
       Flag.withDefault("stub")
     ),
     seconds: Flag.Int("seconds").pipe(
       Flag.withDescription(`Simulated seconds, behind the first ${WARM_UP_SECONDS}`),
-      Flag.withDefault(20)
+      Flag.withDefault(60)
+    ),
+    properties: Flag.Literals("properties", ["none", "cheap", "all"]).pipe(
+      Flag.withDescription("The properties that are checked while it runs; `cheap`: those that read no frames"),
+      Flag.withDefault("none")
     ),
     seed: Flag.Int("seed").pipe(Flag.withDescription("What all randomness comes from"), Flag.withDefault(1)),
     runs: Flag.Int("runs").pipe(Flag.withDescription("How often the same is run"), Flag.withDefault(5)),
     profile: profileFlag,
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON document"), Flag.withDefault(false))
   },
-  Effect.fnUntraced(function*({ crypto, json, nodes, profile, runs, seconds, seed }) {
+  Effect.fnUntraced(function*({ crypto, json, nodes, profile, properties, runs, seconds, seed }) {
     const results: Array<SimulationMeasured> = []
     for (let run = 1; run <= runs; run++) {
       const measured = yield* runOnce(
-        { nodes, crypto, seconds, seed },
+        { nodes, crypto, properties, seconds, seed },
         profileArgs(profile, `${nodes}-${crypto}`).execArgv
       )
       results.push(measured)
@@ -116,6 +125,7 @@ export const simulation = Command.make(
       machine: machine(),
       nodes,
       crypto,
+      properties,
       degree: DEGREE,
       load: "light",
       seed,

@@ -6,7 +6,7 @@ import { stream } from "../src/core/Prng.ts"
 import { LOADS } from "../src/core/simulation/Load.ts"
 import { random } from "../src/core/simulation/Topology.ts"
 import * as NodeCrypto from "../src/layers/node/NodeCrypto.ts"
-import * as SharedVerification from "../src/layers/simulation/SharedVerification.ts"
+import * as SharedCrypto from "../src/layers/simulation/SharedCrypto.ts"
 import * as StubCrypto from "../src/layers/simulation/StubCrypto.ts"
 import { make } from "../src/testing/stellar/Simulation.ts"
 import { DEGREE, type SimulationMeasured, type SimulationOrder, WARM_UP_SECONDS } from "./simulation.ts"
@@ -15,14 +15,14 @@ const KIBIBYTES_PER_MEBIBYTE = 1024
 const MICROS_PER_SECOND = 1_000_000
 const MILLIS_PER_SECOND = 1000
 
-const { crypto, nodes, seconds, seed }: SimulationOrder = JSON.parse(process.argv[2] ?? "null")
+const { crypto, nodes, properties, seconds, seed }: SimulationOrder = JSON.parse(process.argv[2] ?? "null")
 const simulation = make({
   seed,
   seconds: WARM_UP_SECONDS + seconds,
   topology: random(nodes, DEGREE, stream(seed, "topology")),
   load: LOADS.light,
-  properties: "cheap",
-  crypto: crypto === "real" ? SharedVerification.make(NodeCrypto.make()) : StubCrypto.make()
+  properties: properties === "none" ? [] : properties,
+  crypto: crypto === "real" ? SharedCrypto.make(NodeCrypto.make()) : StubCrypto.make()
 })
 
 /** Frames that all nodes have written: their own counters, asked in a fiber of the World at the time at which it stands. */

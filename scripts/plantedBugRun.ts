@@ -5,11 +5,8 @@
  * something is found: `{ "seed": 7, "finding": { "property", "atSeconds", "detail" } }`; before it `"finding": null`.
  */
 import { parseArgs } from "node:util"
-import { stream } from "../src/core/Prng.ts"
-import { draw } from "../src/core/simulation/FaultPlanDraw.ts"
-import { random, RANDOM_DEGREE } from "../src/core/simulation/Topology.ts"
-import { hostilePeers } from "../src/testing/stellar/hostile/hostilePeers.ts"
-import { allProperties } from "../src/testing/stellar/properties/properties.ts"
+import { fair } from "../src/core/LinkWeather.ts"
+import { optionsOf } from "../src/programs/simulate/Experiment.ts"
 import { make } from "../src/testing/stellar/Simulation.ts"
 
 /** What is seen of a bug in one run. */
@@ -25,24 +22,25 @@ export interface SeedReport {
   readonly finding: Finding | null
 }
 
-const HOSTILE_PERCENT = 20
 const MICROS_PER_SECOND = 1_000_000
-/** A healthy node runs some 500 tasks in its worst second: what runs a hundred times as many will not come to an end. */
+/** A healthy node runs some 1,500 tasks in its worst second: what runs thirty times as many will not come to an end. */
 const TASKS_A_NODE_AND_SECOND = 50_000
 
-/** Runs one seed until the first violation. */
+/** Runs one seed until the first violation: the one of `overlay simulate --faults heavy --hostile 20% --replay SEED`. */
 const look = (seed: number, nodes: number, seconds: number): Finding | null => {
-  const topology = random(nodes, Math.min(RANDOM_DEGREE, nodes - 1), stream(seed, "topology"))
-  const plan = draw(stream(seed, "plan"), {
-    topology,
-    durationMillis: seconds * 1000,
+  const options = optionsOf({
+    nodes,
+    seconds,
+    topology: "random",
+    weather: fair,
+    load: "drawn",
     faults: "heavy",
-    hostilePercent: HOSTILE_PERCENT,
-    actors: Object.keys(hostilePeers)
-  })
+    hostilePercent: 20,
+    realCrypto: false
+  }, seed)
   let atSeconds = 0
   try {
-    const simulation = make({ seed, topology, seconds, plan, properties: allProperties })
+    const simulation = make(options)
     const first = (): Finding | undefined => {
       const violation = simulation.violations[0]
       if (violation === undefined) return undefined

@@ -10,31 +10,36 @@ import type { ItemHash } from "./ItemHash.ts"
 export class AdvertQueue {
   readonly #retried = new Fifo()
   readonly #incoming = new Fifo()
+  #length = 0
 
   get length(): number {
-    return this.#retried.length + this.#incoming.length
+    return this.#length
   }
 
   /** Appends a hash that the peer advertised. How many were shed. */
   push(hash: ItemHash, limit: number): number {
     this.#incoming.push(hash)
+    this.#length++
     return this.#trim(limit)
   }
 
   /** Puts hashes back to be tried again, before all that came. How many were shed. */
   retry(hashes: ReadonlyArray<ItemHash>, limit: number): number {
     for (const hash of hashes) this.#retried.push(hash)
+    this.#length += hashes.length
     return this.#trim(limit)
   }
 
   /** Takes the next hash. */
   pop(): ItemHash | undefined {
+    if (this.#length === 0) return undefined
+    this.#length--
     return this.#retried.length > 0 ? this.#retried.shift() : this.#incoming.shift()
   }
 
   #trim(limit: number): number {
     let shed = 0
-    for (; this.length > limit; shed++) this.pop()
+    for (; this.#length > limit; shed++) this.pop()
     return shed
   }
 }

@@ -31,6 +31,8 @@ interface Demand {
 /**
  * The demands of a node (Stellar overlay, pull mode). `now` is a time in milliseconds that never goes back.
  *
+ * `purge` is called before a round asks for advice, and is the only thing that counts time out: nobody need be woken for it.
+ *
  * A full book forgets and does not refuse: a peer that advertises what it never delivers fills it in a minute, and must
  * not keep us from asking others. What that costs is that a hash may be asked of a peer twice while such a peer is here.
  */
@@ -74,7 +76,7 @@ export class DemandBook {
   /** Notes that the item came. The milliseconds since its first demand; nothing if there was none, or it came before. */
   received(hash: ItemHash, now: number): number | undefined {
     const demand = this.#demands.get(hash)
-    if (demand === undefined || demand.received) return undefined
+    if (demand === undefined || demand.received || this.#isPast(demand, now)) return undefined
     demand.received = true
     return now - demand.first
   }
@@ -83,16 +85,14 @@ export class DemandBook {
   purge(now: number): number {
     let abandoned = 0
     for (const demand of this.#demands.values()) {
-      if (now < demand.first + this.#options.memoryMillis) break
+      if (!this.#isPast(demand, now)) break
       if (this.#forgetOldest()) abandoned++
     }
     return abandoned
   }
 
-  /** When `purge` will have something to do. */
-  nextPurge(): number | undefined {
-    for (const demand of this.#demands.values()) return demand.first + this.#options.memoryMillis
-    return undefined
+  #isPast(demand: Demand, now: number): boolean {
+    return now >= demand.first + this.#options.memoryMillis
   }
 
   /** Whether the forgotten one never came. */

@@ -27,9 +27,12 @@ export const SALT_BYTES = SALT_WORDS * 4
  * bits of a word are evenly spread, so tables take their places from those.
  */
 export class HashKeys {
-  /** The key that was made last. The next one overwrites it. */
+  /** The key that was made last. The next one overwrites it, and nobody else. */
   readonly key = new Int32Array(KEY_WORDS)
   readonly #salt = new Int32Array(SALT_WORDS)
+  /** Of the key that was made last. A message asks several tables, one after the other, for the same one. */
+  #kind: number | undefined
+  #hash: ItemHash | undefined
 
   /** Takes `SALT_BYTES` random bytes; missing ones count as zero. */
   constructor(salt: Uint8Array) {
@@ -38,6 +41,9 @@ export class HashKeys {
 
   /** Makes the key of a hash in a kind (0 to 65,535), and leaves it in `key`. */
   make(kind: number, hash: ItemHash): void {
+    if (kind === this.#kind && hash === this.#hash) return
+    this.#kind = kind
+    this.#hash = hash
     const salt = this.#salt
     let a = salt[0]! + Math.imul(kind, salt[4]!)
     let b = salt[1]! + Math.imul(kind, salt[5]!)

@@ -1,26 +1,23 @@
 /**
  * Items by their hash, for those who ask: bounded by count, bytes and age.
  */
+import { type Aged, AgedMap } from "./AgedMap.ts"
 import type { ItemHash } from "./ItemHash.ts"
+import * as KeptBytes from "./KeptBytes.ts"
 
 /** The bounds of a cache. Whichever is passed first lets the oldest item go. */
 export interface ItemCacheOptions {
   readonly entries: number
+  /** What the items take in memory: at most twice their own bytes, see `KeptBytes`. */
   readonly bytes: number
   /** How long an item is kept; absent: as long as there is room. */
   readonly millis?: number
 }
 
-interface Item {
-  readonly bytes: Uint8Array
-  readonly since: number
-}
-
 /** Times are in milliseconds and do not go back. */
 export class ItemCache {
   readonly #options: ItemCacheOptions
-  /** Oldest first. */
-  readonly #items = new Map<ItemHash, Item>()
+  readonly #items = new AgedMap<Uint8Array>()
   #bytes = 0
 
   constructor(options: ItemCacheOptions) {
@@ -32,20 +29,22 @@ export class ItemCache {
     return this.#items.size
   }
 
-  /** How many bytes the items have together. */
+  /** How many bytes the items take together. */
   get bytes(): number {
     return this.#bytes
   }
 
   /**
-   * Keeps a copy of `bytes`, which may be a view into a buffer of somebody else. An item that is here already becomes the
-   * youngest; one that is longer than all of the cache is not kept.
+   * Keeps `bytes`, which are not written again: as they are, or a copy if they are a small part of a larger buffer. An item
+   * that is here already becomes the youngest; one that takes more than all of the cache is not kept.
    */
   put(hash: ItemHash, bytes: Uint8Array, nowMillis: number): void {
-    this.#remove(hash)
-    if (bytes.length <= this.#options.bytes) {
-      this.#items.set(hash, { bytes: bytes.slice(), since: nowMillis })
-      this.#bytes += bytes.length
+    const known = this.#items.get(hash)
+    if (known !== undefined) this.#remove(known)
+    const size = KeptBytes.size(bytes)
+    if (size <= this.#options.bytes) {
+      this.#items.add(hash, KeptBytes.keep(bytes), nowMillis)
+      this.#bytes += size
     }
     this.#evict(nowMillis)
   }
@@ -53,26 +52,24 @@ export class ItemCache {
   /** The item with this hash, if it is kept. It belongs to the cache: read it, do not write it. */
   get(hash: ItemHash, nowMillis: number): Uint8Array | undefined {
     const item = this.#items.get(hash)
-    return item === undefined || this.#isExpired(item, nowMillis) ? undefined : item.bytes
+    return item === undefined || this.#isExpired(item, nowMillis) ? undefined : item.value
   }
 
   #evict(nowMillis: number): void {
-    for (const [hash, item] of this.#items) {
+    for (let oldest = this.#items.oldest; oldest !== undefined; oldest = this.#items.oldest) {
       const isOver = this.#items.size > this.#options.entries || this.#bytes > this.#options.bytes
-      if (!isOver && !this.#isExpired(item, nowMillis)) return
-      this.#remove(hash)
+      if (!isOver && !this.#isExpired(oldest, nowMillis)) return
+      this.#remove(oldest)
     }
   }
 
-  #isExpired(item: Item, nowMillis: number): boolean {
+  #isExpired({ since }: Aged<Uint8Array>, nowMillis: number): boolean {
     const { millis } = this.#options
-    return millis !== undefined && nowMillis - item.since >= millis
+    return millis !== undefined && nowMillis - since >= millis
   }
 
-  #remove(hash: ItemHash): void {
-    const item = this.#items.get(hash)
-    if (item === undefined) return
-    this.#bytes -= item.bytes.length
-    this.#items.delete(hash)
+  #remove(item: Aged<Uint8Array>): void {
+    this.#bytes -= KeptBytes.size(item.value)
+    this.#items.remove(item)
   }
 }

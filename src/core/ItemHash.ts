@@ -67,12 +67,18 @@ export const toBytes = (hash: ItemHash): Uint8Array => {
   return bytes
 }
 
-/** The two digits of each byte. */
-const HEX_DIGITS: ReadonlyArray<string> = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
+/** The codes of the 16 digits. */
+const HEX_DIGITS: ReadonlyArray<number> = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0))
+/** What `toHex` writes into, for one hash after the other. */
+const hex = new Array<number>(2 * ITEM_HASH_BYTES).fill(0)
 
 /** The hash as 64 lower-case hexadecimal digits, for people and for JSON. */
 export const toHex = (hash: ItemHash): string => {
-  let text = ""
-  for (let i = 0; i < ITEM_HASH_BYTES; i++) text += HEX_DIGITS[hash.charCodeAt(i)]
-  return text
+  for (let i = 0; i < ITEM_HASH_BYTES; i++) {
+    const byte = hash.charCodeAt(i)
+    hex[2 * i] = HEX_DIGITS[byte >> 4]!
+    hex[2 * i + 1] = HEX_DIGITS[byte & 0xf]!
+  }
+  // In one piece: the traces of simulations read each character, and a text of 32 pieces is put together only then.
+  return String.fromCharCode.apply(undefined, hex)
 }

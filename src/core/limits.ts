@@ -97,6 +97,17 @@ export const WORLD_WAITING_TASKS = 16_777_216
 export const WORLD_TASKS_AN_INSTANT = 10_000_000
 /** Signatures whose verification the nodes of a World share. Ours: minutes of what a busy network says. */
 export const SHARED_VERIFICATIONS = 16_384
+/**
+ * Sealed frames whose tags the nodes of a World share, a power of two. Ours: of 100 nodes some five thousand are under way while
+ * they flood, so of 1,000 some fifty thousand. The tag of a frame that was forgotten before it arrived is computed again.
+ */
+export const SHARED_FRAMES = 262_144
+/** Bytes of those frames, a power of two. Ours: seventy thousand statements, which have some 240 bytes each. */
+export const SHARED_FRAME_BYTES = 16_777_216
+/** Digests that the nodes of a World share, a power of two. Ours: more than a minute of what a busy network says; then computed again. */
+export const SHARED_DIGESTS = 16_384
+/** Bytes that those are the digests of, a power of two. Ours: some 256 bytes each. */
+export const SHARED_DIGEST_BYTES = 4_194_304
 /** Kinds of waiting fibers that a deadlock report names, the most frequent first. Ours: what a person reads. */
 export const WORLD_REPORT_ENTRIES = 32
 /** Names of traced functions around a waiting fiber that a report gives, the innermost first. Ours: likewise. */

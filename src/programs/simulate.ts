@@ -9,7 +9,7 @@ import type { FaultPlan } from "../core/simulation/FaultPlan.ts"
 import type { FaultLevel } from "../core/simulation/FaultPlanDraw.ts"
 import { canonicalText } from "../core/simulation/FaultPlanText.ts"
 import { LATENCY_FORMS, parseLatency } from "../core/simulation/Latency.ts"
-import { parseLoad } from "../core/simulation/Load.ts"
+import { LOADS, parseLoad } from "../core/simulation/Load.ts"
 import { type Shape, SHAPES, type Topology } from "../core/simulation/Topology.ts"
 import { parseFaultPlan } from "../testing/FaultPlanFile.ts"
 import { hostilePeers } from "../testing/stellar/hostile/hostilePeers.ts"
@@ -17,7 +17,7 @@ import type { TraceLine } from "../testing/stellar/Simulation.ts"
 import { parseTopology } from "../testing/TopologyFile.ts"
 import { failed, wrongUsage } from "./CommandFailed.ts"
 import { print, printJson, tell } from "./printing.ts"
-import { type Experiment, optionsOf, type Outcome, runOnce, type RunOptions } from "./simulate/Experiment.ts"
+import { drawnLoad, type Experiment, optionsOf, type Outcome, runOnce, type RunOptions } from "./simulate/Experiment.ts"
 import { pageOf } from "./simulate/page.ts"
 import * as ProgressBar from "./simulate/ProgressBar.ts"
 import { bar, documentOf, runBar, summaryLines, violationDocument, violationText } from "./simulate/report.ts"
@@ -105,7 +105,8 @@ const flags = {
   load: written(
     "load",
     "none|light|heavy|NAME=NUMBER,...",
-    "What nodes say of their own accord: a name, or speakers=10,statements=3,transactions=2,epochMillis=5000. Default: light",
+    "What nodes say of their own accord: a name, or speakers=10,statements=3,transactions=2,epochMillis=5000. " +
+      "Default: light; under heavy faults one seed in eight has heavy",
     parseLoad
   ),
   faults: Flag.String("faults").pipe(
@@ -181,7 +182,10 @@ const experimentOf = Effect.fnUntraced(function*(flags: Flags) {
     seconds: Option.getOrElse(flags.seconds, () => Math.max(1, plannedSeconds)),
     topology,
     weather: valueOf(flags.latency, "fair", parseLatency),
-    load: valueOf(flags.load, "light", parseLoad),
+    load: Option.match(flags.load, {
+      onSome: ({ value }) => value,
+      onNone: () => faults === "heavy" ? "drawn" : LOADS.light
+    }),
     faults,
     hostilePercent: valueOf(flags.hostile, "0%", parsePercent),
     realCrypto: flags.realCrypto
@@ -201,7 +205,7 @@ const quoted = (word: string): string => /^[\w./:=,%@+-]+$/.test(word) ? word : 
 /** The command that makes the run of this seed again. */
 const replayOf = (
   flags: Flags,
-  { nodes, seconds }: Experiment,
+  { load, nodes, seconds }: Experiment,
   seed: number,
   faults: string = flags.faults
 ): string => {
@@ -211,7 +215,8 @@ const replayOf = (
     ["seconds", String(seconds)],
     ["topology", flags.topology === "random" ? undefined : flags.topology],
     ["latency", text(flags.latency)],
-    ["load", text(flags.load)],
+    // With faults from a file none is drawn.
+    ["load", load === "drawn" && faults !== flags.faults ? drawnLoad(seed) : text(flags.load)],
     ["faults", faults === "none" ? undefined : faults],
     ["hostile", faults === flags.faults ? text(flags.hostile) : undefined]
   ]

@@ -116,7 +116,7 @@ const delayOutgoing = Effect.fnUntraced(function*(
   }
 
   const flow = (): void => {
-    const next = way.arrive(link.isWritable, (what) => {
+    const next = way.arrive(() => link.isWritable(), (what) => {
       if (what === "end") {
         run(Effect.ensuring(link.end, Effect.sync(leave)))
         return

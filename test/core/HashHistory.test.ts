@@ -35,6 +35,18 @@ describe("HashKeys", () => {
     assert.strictEqual(key(1, 1), key(1, 1))
     assert.strictEqual(new Set([key(1, 1), key(1, 2), key(2, 1), key(2, 2)]).size, 4)
   })
+
+  it("leaves the key that was asked for last, whatever was asked before", () => {
+    const below = numbers(11)
+    const used = new HashKeys(bytesOf(3, SALT_BYTES))
+    for (let i = 0; i < 1000; i++) {
+      const [kind, name] = [below(2), below(3)]
+      const fresh = new HashKeys(bytesOf(3, SALT_BYTES))
+      used.make(kind, hashOf(name))
+      fresh.make(kind, hashOf(name))
+      assert.deepStrictEqual(used.key, fresh.key)
+    }
+  })
 })
 
 describe("HashHistory", () => {

@@ -8,14 +8,27 @@ import { hashOf } from "../support/floods.ts"
 const item = (length: number, fill = 1): Uint8Array => new Uint8Array(length).fill(fill)
 
 describe("A cache of items", () => {
-  it("keeps a copy, not the buffer that it was given a view of", () => {
+  it("keeps a copy of what is a small part of its buffer, and all else as it is, and counts what that takes", () => {
     const cache = new ItemCache({ entries: 2, bytes: 100 })
-    const buffer = item(50)
-    cache.put(hashOf(1), buffer.subarray(10, 14), 0)
-    buffer.fill(0)
+    const small = item(50).subarray(10, 14)
+    const large = item(50).subarray(10)
+    cache.put(hashOf(1), small, 0)
+    cache.put(hashOf(2), large, 0)
     const kept = cache.get(hashOf(1), 0)
     assert.deepStrictEqual(kept, item(4))
     assert.strictEqual(kept?.buffer.byteLength, 4)
+    assert.strictEqual(cache.get(hashOf(2), 0), large)
+    assert.strictEqual(cache.bytes, 4 + 50)
+    cache.put(hashOf(2), small, 0)
+    assert.strictEqual(cache.bytes, 4 + 4)
+  })
+
+  it("lets items go for the buffers that views keep alive", () => {
+    const cache = new ItemCache({ entries: 10, bytes: 100 })
+    for (const number of [1, 2, 3]) cache.put(hashOf(number), item(50).subarray(0, 30), 0)
+    assert.deepStrictEqual([cache.entries, cache.bytes], [2, 100])
+    cache.put(hashOf(4), item(101).subarray(0, 60), 0)
+    assert.deepStrictEqual([cache.entries, cache.bytes], [2, 100])
   })
 
   it("lets the oldest go for one item more", () => {

@@ -36,6 +36,31 @@ describe("Alarm", () => {
       assert.deepStrictEqual(rang, [200, 300])
     }))
 
+  it.effect("can be set anew while it rings, and then rings at the earliest of those times", () =>
+    Effect.gen(function*() {
+      const { alarm, rang } = yield* recording(() => {
+        if (rang.length > 1) return
+        alarm.set(400)
+        alarm.set(300)
+      })
+      alarm.set(200)
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(rang, [200, 300])
+    }))
+
+  it.effect("lets others run between two rings that are due at once", () =>
+    Effect.gen(function*() {
+      const runFork = Effect.runForkWith(yield* Effect.context<never>())
+      const { alarm, rang } = yield* recording(() => {
+        if (rang.length > 1) return
+        runFork(Effect.andThen(Effect.yieldNow, Effect.sync(() => rang.push(-1))))
+        alarm.set(0)
+      })
+      alarm.set(200)
+      yield* TestClock.adjust(200)
+      assert.deepStrictEqual(rang, [200, -1, 200])
+    }))
+
   it.effect("never rings inside the call that sets it, also when the time has passed", () =>
     Effect.gen(function*() {
       yield* TestClock.adjust(1000)

@@ -1,14 +1,15 @@
 /** Whole networks from a seed, as a command: the same again, faults from a file, many seeds at once, small plans, pages. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
+import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fair } from "../../src/core/LinkWeather.ts"
 import { type FaultPlan, noFaults, startMillis } from "../../src/core/simulation/FaultPlan.ts"
-import { canonicalText, planHash } from "../../src/core/simulation/FaultPlanText.ts"
+import { canonicalText } from "../../src/core/simulation/FaultPlanText.ts"
 import { LOADS } from "../../src/core/simulation/Load.ts"
-import * as StubCrypto from "../../src/layers/simulation/StubCrypto.ts"
 import {
+  drawnLoad,
   type Experiment,
   type Finished,
   optionsOf,
@@ -18,6 +19,7 @@ import {
 import { pageOf } from "../../src/programs/simulate/page.ts"
 import { shrinkRun } from "../../src/programs/simulate/shrinking.ts"
 import { AFTERMATH_LINES, TraceWindow, WINDOW_LINES } from "../../src/programs/simulate/TraceWindow.ts"
+import type { Property } from "../../src/testing/stellar/properties/Property.ts"
 import { run } from "../../src/testing/stellar/Simulation.ts"
 import { temporaryFolder } from "../layers/temporaryFolder.ts"
 import { overlay, startOverlay } from "./overlayCommand.ts"
@@ -91,7 +93,7 @@ describe("overlay simulate", () => {
       assert.strictEqual(code, 0, stderr)
       const document = JSON.parse(stdout)
       assert.deepStrictEqual([document.nodes, document.simulatedSeconds], [4, 12])
-      assert.strictEqual(document.planHash, planHash(plan, StubCrypto.make().sha256))
+      assert.strictEqual(document.planHash, createHash("sha256").update(readFileSync(file!)).digest("hex"))
 
       const lines = readFileSync(trace!, "utf8").trimEnd().split("\n")
       assert.deepStrictEqual(lines.filter((line) => line.includes("fault")), [
@@ -191,6 +193,39 @@ describe("overlay simulate", () => {
       yield* Fiber.interrupt(fiber)
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
     }))
+
+  it.live("can be interrupted while its nodes end", () =>
+    Effect.gen(function*() {
+      const ending = yield* Deferred.make<void>()
+      let isOver = false
+      const watching: Property = {
+        name: "it ends",
+        doc: "Tells when the end begins, and when it is over.",
+        watch: () => ({
+          end: () => Deferred.doneUnsafe(ending, Effect.void),
+          over: () => {
+            isOver = true
+          }
+        })
+      }
+      const fiber = yield* Effect.forkChild(runOnce({ ...optionsOf(experiment, 3), properties: [watching] }))
+      yield* Deferred.await(ending)
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
+      assert.isFalse(isOver)
+    }))
+
+  it("draws a load only where none is named, and mostly a light one", () => {
+    const loadOf = (seed: number, load: Experiment["load"]) => optionsOf({ ...experiment, load }, seed).load
+    const seeds = Array.from({ length: 100 }, (_, seed) => seed)
+    const heavy = seeds.filter((seed) => drawnLoad(seed) === "heavy")
+    assert.isAtLeast(heavy.length, 5)
+    assert.isAtMost(heavy.length, 25)
+    for (const seed of seeds) {
+      assert.deepStrictEqual(loadOf(seed, "drawn"), heavy.includes(seed) ? LOADS.heavy : LOADS.light)
+      assert.deepStrictEqual(loadOf(seed, LOADS.none), LOADS.none)
+    }
+  })
 
   it.effect("tells of a run that throws", () =>
     Effect.gen(function*() {

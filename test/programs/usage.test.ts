@@ -12,19 +12,33 @@ const assertWrongUsage = ({ code, stderr, stdout }: Outcome, ...says: ReadonlyAr
 
 describe("the overlay command", () => {
   it("names its verbs with examples when it is asked for help", async () => {
-    const [whole, one, version] = await Promise.all([overlay("--help"), overlay("run", "--help"), overlay("--version")])
-    assert.deepStrictEqual([whole.code, one.code, version.code], [0, 0, 0])
-    for (const verb of ["run", "probe", "demo", "keygen"]) assert.match(whole.stdout, new RegExp(`^ +${verb} `, "m"))
-    assert.include(one.stdout, "overlay run --network testnet --data ./node")
-    assert.include(one.stdout, "passphrase of a private network")
+    const [whole, run, simulate, version] = await Promise.all([
+      overlay("--help"),
+      overlay("run", "--help"),
+      overlay("simulate", "--help"),
+      overlay("--version")
+    ])
+    assert.deepStrictEqual([whole.code, run.code, simulate.code, version.code], [0, 0, 0, 0])
+    for (const verb of ["run", "probe", "demo", "simulate", "keygen"]) {
+      assert.match(whole.stdout, new RegExp(`^ +${verb} `, "m"))
+    }
+    assert.include(run.stdout, "overlay run --network testnet --data ./node")
+    assert.include(run.stdout, "passphrase of a private network")
+    assert.include(simulate.stdout, "overlay simulate --faults heavy --hostile 20% --replay 42 --shrink")
+    assert.include(simulate.stdout, "--topology ring|random|core-tier|FILE")
     assert.include(version.stdout, VERSION)
-    assert.notInclude(whole.stdout + one.stdout + version.stdout, "\u001b")
+    assert.notInclude(whole.stdout + run.stdout + simulate.stdout + version.stdout, "\u001b")
   })
 
   it("refuses verbs and flags that it does not know, and shows the usage", async () => {
-    const [verb, flag] = await Promise.all([overlay("prob"), overlay("demo", "--nodez", "3")])
+    const [verb, flag, simulated] = await Promise.all([
+      overlay("prob"),
+      overlay("demo", "--nodez", "3"),
+      overlay("simulate", "--sed", "3")
+    ])
     assertWrongUsage(verb, "prob", "Usage: overlay <subcommand>")
     assertWrongUsage(flag, "--nodez", "Usage: overlay demo")
+    assertWrongUsage(simulated, "--sed", "Usage: overlay simulate")
   })
 
   it("does not guess a network", async () => {
@@ -33,15 +47,19 @@ describe("the overlay command", () => {
 
   it("refuses numbers out of their range, and addresses and keys that are none", async () => {
     const run = ["run", "--network", "a test"]
-    const [nodes, listen, peer, key] = await Promise.all([
+    const [nodes, listen, peer, key, simulated, hostile] = await Promise.all([
       overlay("demo", "--nodes", "1"),
       overlay(...run, "--listen", "nowhere"),
       overlay(...run, "--listen", "off", "--peer", "10.0.0.300:1"),
-      overlay(...run, "--listen", "off", "--trust", "GABC")
+      overlay(...run, "--listen", "off", "--trust", "GABC"),
+      overlay("simulate", "--nodes", "1"),
+      overlay("simulate", "--hostile", "91%")
     ])
     assertWrongUsage(nodes, "--nodes", "2 to 200")
     assertWrongUsage(listen, "--listen", "nowhere")
     assertWrongUsage(peer, "10.0.0.300:1")
     assertWrongUsage(key, "--trust", "56")
+    assertWrongUsage(simulated, "--nodes", "2 to 10000")
+    assertWrongUsage(hostile, "--hostile", "0% to 90%")
   })
 })

@@ -4,7 +4,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { ed25519, ED25519_TORSION_SUBGROUP } from "@noble/curves/ed25519.js"
 import { bytesToNumberLE, numberToBytesLE } from "@noble/curves/utils.js"
-import { Effect, Result } from "effect"
+import { Effect, Layer, Result } from "effect"
 import { createHash, createHmac } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { it } from "vitest"
@@ -14,6 +14,7 @@ import { MAC_SCRATCH_BYTES, PUBLIC_KEY_CACHE_ENTRIES } from "../../src/core/limi
 import { decodePublicKey } from "../../src/core/stellar/StrKey.ts"
 import * as NobleCrypto from "../../src/layers/noble/NobleCrypto.ts"
 import * as NodeCrypto from "../../src/layers/node/NodeCrypto.ts"
+import * as SharedCrypto from "../../src/layers/simulation/SharedCrypto.ts"
 import { Crypto } from "../../src/services/Crypto.ts"
 
 interface Signed {
@@ -186,7 +187,8 @@ const holds = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array
 
 const layers = [
   { name: "node:crypto", layer: NodeCrypto.layer },
-  { name: "noble", layer: NobleCrypto.layer }
+  { name: "noble", layer: NobleCrypto.layer },
+  { name: "node:crypto, shared", layer: Layer.sync(Crypto, () => SharedCrypto.make(NodeCrypto.make())) }
 ]
 
 for (const { layer: cryptoLayer, name } of layers) {

@@ -422,6 +422,17 @@ describe("PullFlood, items that come", () => {
       assert.isUndefined(pull.received(hashOf(2)))
     }))
 
+  it.effect("tell nothing a minute after their first demand, when it is forgotten and they count as abandoned", () =>
+    Effect.gen(function*() {
+      const { advert, peers: [ann], pull } = yield* setup({ peers: 1 })
+      advert(ann!, hashesOf(1, 2))
+      yield* TestClock.adjust(60_199)
+      assert.strictEqual(pull.received(hashOf(1)), 59_999)
+      yield* TestClock.adjust(1)
+      assert.isUndefined(pull.received(hashOf(2)))
+      assert.strictEqual(pull.counters().abandoned, 1)
+    }))
+
   it.effect("are not counted as abandoned", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann], pull } = yield* setup({ peers: 1 })

@@ -2,29 +2,24 @@
  * Each property notices the breach that it is there for, and lets pass what is right; and a run is checked for all of them.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
-import * as ItemHash from "../../src/core/ItemHash.ts"
-import { type PeerAddress, tcpAddress } from "../../src/core/PeerAddress.ts"
+import { Effect } from "effect"
+import { tcpAddress } from "../../src/core/PeerAddress.ts"
 import { stream } from "../../src/core/Prng.ts"
 import { type FaultPlan, noFaults } from "../../src/core/simulation/FaultPlan.ts"
 import { draw } from "../../src/core/simulation/FaultPlanDraw.ts"
 import { random } from "../../src/core/simulation/Topology.ts"
-import { Drop, type StellarDropReason } from "../../src/core/stellar/DropReason.ts"
+import { Drop } from "../../src/core/stellar/DropReason.ts"
 import { FrameChannel, sealUnauthenticated } from "../../src/core/stellar/FrameChannel.ts"
 import { CREDIT_MESSAGES, DEFAULT_PORT } from "../../src/core/stellar/limits.ts"
 import { MessageType } from "../../src/core/stellar/messages.ts"
-import { peerIdFromPublicKey } from "../../src/core/stellar/StrKey.ts"
-import type { NetworkEvent } from "../../src/layers/simulation/NetworkTrace.ts"
 import * as StubCrypto from "../../src/layers/simulation/StubCrypto.ts"
-import type { PeerInfo } from "../../src/services/Overlay.ts"
-import type { Flooded } from "../../src/services/stellar/Application.ts"
-import { Overlay, type Stellar } from "../../src/services/stellar/Overlay.ts"
-import { privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
+import * as World from "../../src/layers/simulation/World.ts"
+import type { OverlayEvent } from "../../src/services/Overlay.ts"
+import type { Overlay, Stellar } from "../../src/services/stellar/Overlay.ts"
 import { FloodLedger } from "../../src/testing/stellar/FloodLedger.ts"
 import { hostilePeers } from "../../src/testing/stellar/hostile/hostilePeers.ts"
 import { memoryIsBounded, nothingIsLeft } from "../../src/testing/stellar/properties/bounds.ts"
 import { DELIVERY_BOUND_MICROS, everythingArrives } from "../../src/testing/stellar/properties/delivery.ts"
-import { demandRules } from "../../src/testing/stellar/properties/demands.ts"
 import {
   badFramesEndTheSession,
   onlyWhatWasSaid,
@@ -32,7 +27,7 @@ import {
   processedOnce
 } from "../../src/testing/stellar/properties/processing.ts"
 import { allProperties, cheapProperties } from "../../src/testing/stellar/properties/properties.ts"
-import type { Hooks, Property, Watched, WatchedNode } from "../../src/testing/stellar/properties/Property.ts"
+import type { Hooks, Property } from "../../src/testing/stellar/properties/Property.ts"
 import {
   bansHold,
   booksHold,
@@ -41,6 +36,7 @@ import {
   noForbiddenDials,
   oneSessionAPair,
   onlyRealPeers,
+  peersAreSessions,
   slotLimits
 } from "../../src/testing/stellar/properties/sessions.ts"
 import {
@@ -53,122 +49,22 @@ import {
 } from "../../src/testing/stellar/properties/wire.ts"
 import { ipOf, make, run, type SimulationOptions } from "../../src/testing/stellar/Simulation.ts"
 import * as Wiretap from "../../src/testing/stellar/Wiretap.ts"
-
-const SECOND = 1_000_000
-const hashOf = (byte: number): ItemHash.ItemHash => ItemHash.fromBytes(new Uint8Array(32).fill(byte))
-const idOf = (index: number) => peerIdFromPublicKey(new Uint8Array(32).fill(index + 1))
-const addressOf = (index: number): PeerAddress => tcpAddress(ipOf(index), DEFAULT_PORT)
-
-/** Nodes 0 and 1 are honest, node 2 is hostile. */
-const HOSTILE = 2
-
-/** A property that watches nothing but what the test tells it. */
-const watching = (property: Property, parts: Partial<Watched> & { readonly overlay?: Overlay["Service"] } = {}) => {
-  const clock = { nowMicros: 0 }
-  const breaches: Array<number | undefined> = []
-  const nodes = [0, 1, HOSTILE].map((index): WatchedNode => ({
-    index,
-    id: idOf(index),
-    address: addressOf(index),
-    isHostile: index === HOSTILE,
-    config: privateNetwork("p", { maxInbound: 2, maxOutbound: 1, allowLocalAddresses: false, floodEntries: 10 }),
-    overlay: () => index === 0 ? parts.overlay : undefined,
-    committed: { peers: { rows: [] }, bans: new Set() }
-  }))
-  const hooks: Hooks = property.watch({
-    nodes,
-    plan: noFaults(3, 60_000),
-    ledger: new FloodLedger(),
-    calmFromMicros: 0,
-    endMicros: 60 * SECOND,
-    nowMicros: () => clock.nowMicros,
-    fork: (effect) => Effect.runSync(effect),
-    ...parts
-  }, (node) => {
-    breaches.push(node)
-  })
-  return { hooks, breaches, clock, nodes }
-}
-
-const info = (index: number, over: Partial<PeerInfo<Stellar>> = {}): PeerInfo<Stellar> => ({
-  id: idOf(index),
-  address: addressOf(index),
-  direction: "inbound",
-  sinceMillis: 0,
-  versionText: "",
-  versions: {},
-  latencyMillis: undefined,
-  receiveCredit: { messages: 0, bytes: 0 },
-  sendCredit: { messages: 0, bytes: 0 },
-  messagesRead: 0,
-  messagesWritten: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-  shed: 0,
-  ...over
-})
-
-const joined = (index: number, over: Partial<PeerInfo<Stellar>> = {}) =>
-  ({ _tag: "PeerJoined", peer: info(index, over) }) as const
-
-const left = (index: number, reason: StellarDropReason = Drop.Shutdown) =>
-  ({ _tag: "PeerLeft", id: idOf(index), address: addressOf(index), direction: "inbound", reason }) as const
-
-class TestWay implements Wiretap.WireWay {
-  readonly from: PeerAddress
-  readonly to: PeerAddress
-  readonly fromNode: number
-  readonly toNode: number
-  readonly isCallers: boolean
-  readonly claimed
-  readonly back: TestWay
-
-  constructor(fromNode: number, toNode: number, claimed = idOf(fromNode), back?: TestWay) {
-    this.isCallers = back === undefined
-    this.from = back?.to ?? tcpAddress(ipOf(fromNode), 50_000)
-    this.to = back?.from ?? addressOf(toNode)
-    this.fromNode = fromNode
-    this.toNode = toNode
-    this.claimed = claimed
-    this.back = back ?? new TestWay(toNode, fromNode, idOf(toNode), this)
-  }
-}
-
-/** A way from one node to the other on a link that the first of them has opened, and back. */
-const wayOf = (from: number, to: number, claimed = idOf(from)): TestWay => new TestWay(from, to, claimed)
-
-const frame = (
-  way: Wiretap.WireWay,
-  kind: keyof typeof MessageType,
-  over: Partial<Wiretap.WireFrame> = {}
-): Wiretap.WireFrame => ({
-  way,
-  kind: MessageType[kind],
-  bytes: 100,
-  index: 0,
-  isNext: true,
-  hash: undefined,
-  hashes: [],
-  grant: undefined,
-  missing: undefined,
-  ...over
-})
-
-const news = (from: number, hash: ItemHash.ItemHash, kind: Flooded["kind"] = "SCP_MESSAGE"): Flooded => ({
-  from: idOf(from),
-  kind,
-  hash,
-  bytes: new Uint8Array(0)
-})
-
-const on = (_tag: NetworkEvent["_tag"], from: PeerAddress, to: PeerAddress, chunk?: Uint8Array): NetworkEvent => ({
-  _tag,
-  atMicros: 0,
-  from,
-  to,
-  bytes: chunk?.length ?? 0,
-  ...(chunk === undefined ? {} : { chunk })
-})
+import {
+  addressOf,
+  faceOf,
+  frame,
+  hashOf,
+  HOSTILE,
+  idOf,
+  info,
+  joined,
+  left,
+  news,
+  on,
+  SECOND,
+  watching,
+  wayOf
+} from "./watching.ts"
 
 describe("properties of sessions", () => {
   it("know an honest identity only at its own machine, and a strange one only at a hostile machine", () => {
@@ -246,14 +142,47 @@ describe("properties of sessions", () => {
     assert.deepStrictEqual(breaches, [0])
   })
 
+  it("see a peer that is not listed, or after it has left, or with the other direction", () => {
+    const world = World.make({ seed: 1 })
+    let peers = [info(1)]
+    const overlay = faceOf({ peers: Effect.sync(() => peers) })
+    const { breaches, hooks } = watching(peersAreSessions, {
+      overlay,
+      fork: (effect) => void world.fork(effect),
+      nowMicros: world.nowMicros
+    })
+    const look = (...events: ReadonlyArray<OverlayEvent<Stellar>>): ReadonlyArray<number | undefined> => {
+      for (const event of events) hooks.event?.(0, event)
+      hooks.second?.()
+      world.advanceTo(world.nowMicros() + SECOND)
+      return breaches.splice(0)
+    }
+    assert.deepStrictEqual(look(joined(1)), [])
+    assert.deepStrictEqual(look(joined(7)), [0], "it has joined and is not in the list")
+    assert.deepStrictEqual(look(left(7)), [])
+    assert.deepStrictEqual(look(left(1)), [0], "it has left and is in the list")
+    assert.deepStrictEqual(look(), [], "nobody has come or gone")
+    peers = [info(1, { direction: "outbound" })]
+    assert.deepStrictEqual(look(joined(1)), [0], "it has joined the other way")
+
+    // What differs only in the instant of the question has changed in that instant.
+    hooks.event?.(0, left(1))
+    hooks.second?.()
+    world.after(1, () => {
+      peers = []
+    })
+    world.advanceTo(world.nowMicros() + SECOND)
+    assert.deepStrictEqual(breaches, [])
+  })
+
   it("see a dial to a forbidden address, if it is an honest node's", () => {
     const { breaches, hooks } = watching(noForbiddenDials)
     const inside = tcpAddress("10.0.0.1", DEFAULT_PORT)
-    hooks.network?.(on("Dialled", tcpAddress(ipOf(0), 50_000), addressOf(1)))
-    hooks.network?.(on("Dialled", tcpAddress(ipOf(HOSTILE), 50_000), inside))
+    hooks.links?.(on("Dialled", tcpAddress(ipOf(0), 50_000), addressOf(1)))
+    hooks.links?.(on("Dialled", tcpAddress(ipOf(HOSTILE), 50_000), inside))
     assert.deepStrictEqual(breaches, [])
-    hooks.network?.(on("Dialled", tcpAddress(ipOf(0), 50_000), inside))
-    hooks.network?.(on("Dialled", tcpAddress(ipOf(0), 50_000), addressOf(0)))
+    hooks.links?.(on("Dialled", tcpAddress(ipOf(0), 50_000), inside))
+    hooks.links?.(on("Dialled", tcpAddress(ipOf(0), 50_000), addressOf(0)))
     assert.deepStrictEqual(breaches, [0, 0])
   })
 })
@@ -485,60 +414,7 @@ describe("properties of the wire", () => {
     hooks.sent?.(frame(way, "PEERS"))
     assert.deepStrictEqual(breaches, [1, 0])
   })
-
-  it("see a demand of what was not advertised, and one that is made twice", () => {
-    const { breaches, clock, hooks } = watching(demandRules)
-    const way = wayOf(0, 1)
-    const demand = () => hooks.sent?.(frame(way, "FLOOD_DEMAND", { hashes: [hashOf(1)] }))
-    hooks.arrived?.(frame(way.back, "FLOOD_ADVERT", { hashes: [hashOf(1)] }))
-    demand()
-    clock.nowMicros = 61 * SECOND
-    demand()
-    assert.deepStrictEqual(breaches, [])
-    demand()
-    assert.deepStrictEqual(breaches, [0])
-    hooks.sent?.(frame(way, "FLOOD_DEMAND", { hashes: [hashOf(2)] }))
-    assert.deepStrictEqual(breaches, [0, 0])
-  })
-
-  it("see a sixteenth peer asked", () => {
-    const { breaches, hooks } = watching(demandRules)
-    for (let peer = 10; peer < 26; peer++) {
-      assert.deepStrictEqual(breaches, [])
-      const way = wayOf(0, peer)
-      hooks.arrived?.(frame(way.back, "FLOOD_ADVERT", { hashes: [hashOf(1)] }))
-      hooks.sent?.(frame(way, "FLOOD_DEMAND", { hashes: [hashOf(1)] }))
-    }
-    assert.deepStrictEqual(breaches, [0])
-  })
 })
-
-const faceOf = (parts: Partial<Overlay["Service"]>): Overlay["Service"] =>
-  Overlay.of({
-    self: idOf(0),
-    listening: undefined,
-    connect: () => Effect.succeed(idOf(1)),
-    disconnect: () => Effect.succeed(false),
-    ban: () => Effect.void,
-    unban: () => Effect.succeed(false),
-    banned: Effect.succeed([]),
-    broadcast: () => Effect.succeed(0),
-    send: () => Effect.succeed(false),
-    requestScpState: () => Effect.succeed(0),
-    survey: {
-      start: () => Effect.void,
-      stop: Effect.void,
-      request: () => Effect.void,
-      stopRequests: Effect.void,
-      results: Effect.succeed({ isRunning: false, backlog: [], badResponseNodes: [], nodes: new Map() }),
-      status: Effect.succeed({ phase: { _tag: "Inactive" }, isOwn: false, ledger: 0 })
-    },
-    peers: Effect.succeed([]),
-    messages: () => Stream.empty,
-    events: Stream.empty,
-    counters: Effect.succeed({}),
-    ...parts
-  })
 
 describe("properties of what is held", () => {
   const breachesOf = (parts: Partial<Overlay["Service"]>): ReadonlyArray<number | undefined> => {
@@ -573,7 +449,12 @@ describe("the property of delivery", () => {
   /** Node 0 says something at 20 s; what of it node 1 must have is the question. */
   const saying = (prepare: (hooks: Hooks, clock: { nowMicros: number }) => void, reachedMicros?: number) => {
     const ledger = new FloodLedger()
-    const { breaches, clock, hooks } = watching(everythingArrives, { ledger, calmFromMicros: 10 * SECOND })
+    // Only where something goes wrong it is looked whether a link is behind.
+    const plan: FaultPlan = {
+      ...noFaults(3, 60_000),
+      faults: [{ kind: "cut", source: 0, target: 1, fromMillis: 0, toMillis: 10_000 }]
+    }
+    const { breaches, clock, hooks } = watching(everythingArrives, { ledger, plan, calmFromMicros: 10 * SECOND })
     prepare(hooks, clock)
     ledger.originated("SCP_MESSAGE", 0, hashOf(1), 20 * SECOND)
     if (reachedMicros !== undefined) ledger.delivered(1, hashOf(1), reachedMicros)

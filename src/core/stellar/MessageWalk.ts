@@ -60,6 +60,8 @@ export interface ScpOffsets {
   statementEnd: number
   /** The 32 bytes of the sender's key. */
   nodeID: number
+  /** What is pledged: the first byte behind the kind of statement. */
+  pledges: number
   /** The upper 32 bits of the slot. */
   slotHigh: number
   /** The lower 32 bits of the slot. */
@@ -78,6 +80,7 @@ export const scpOffsets = (): ScpOffsets => ({
   statementStart: 0,
   statementEnd: 0,
   nodeID: 0,
+  pledges: 0,
   slotHigh: 0,
   slotLow: 0,
   quorumSetHash: 0,
@@ -160,6 +163,7 @@ export const walkScpMessage = (bytes: Uint8Array, start: number, end: number, in
   into.statementStart = start + WORD_BYTES
   into.statementEnd = at
   into.nodeID = start + 2 * WORD_BYTES
+  into.pledges = pledges
   into.slotHigh = readUint32(bytes, start + SLOT_AT)
   into.slotLow = readUint32(bytes, start + SLOT_AT + WORD_BYTES)
   into.quorumSetHash = quorumSetHash
@@ -199,7 +203,7 @@ export const forEachScpValue = (
   const optionalBallot = (at: number): number =>
     readUint32(bytes, at) === 0 ? at + WORD_BYTES : value(at + 2 * WORD_BYTES)
 
-  const pledges = offsets.statementStart + PLEDGES_AT - WORD_BYTES
+  const { pledges } = offsets
   switch (offsets.kind) {
     case SCPStatementType.SCP_ST_PREPARE:
       optionalBallot(optionalBallot(value(pledges + ITEM_HASH_BYTES + WORD_BYTES)))

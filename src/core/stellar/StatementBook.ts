@@ -1,6 +1,7 @@
 /**
  * What nodes have said about recent slots: how often, and of each node the last word on nomination and on the ballot.
  */
+import * as KeptBytes from "../KeptBytes.ts"
 import { SCPStatementType } from "./messages/scp.ts"
 import { isNewerStatement } from "./StatementOrder.ts"
 
@@ -12,12 +13,16 @@ export interface StatementBookOptions {
   readonly nodesPerSlot: number
   /** Nodes over all slots. Beyond it the slot that was begun first is dropped. */
   readonly nodes: number
-  /** Bytes of held statements. Beyond it the other slots let go of theirs, first begun first; more in one slot is not held. */
+  /**
+   * Bytes that held statements take in memory: at most twice their own, see `KeptBytes`. Beyond it the other slots let go of
+   * theirs, first begun first; more in one slot is not held.
+   */
   readonly bytes: number
 }
 
 /** What is known of a node in a slot. The statements are whole SCP_MESSAGEs. */
 interface Said {
+  readonly home: Slot
   count: number
   nomination: Uint8Array | undefined
   ballot: Uint8Array | undefined
@@ -40,7 +45,7 @@ export class StatementBook {
     this.#options = options
   }
 
-  /** What there is: slots, nodes over all slots, bytes of held statements. */
+  /** What there is: slots, nodes over all slots, bytes that held statements take. */
   get size(): { readonly slots: number; readonly nodes: number; readonly bytes: number } {
     return { slots: this.#slots.size, nodes: this.#nodes, bytes: this.#bytes }
   }
@@ -53,21 +58,22 @@ export class StatementBook {
   }
 
   /**
-   * Holds a copy of an SCP_MESSAGE in place of the node's last one of the same conversation, if it says more. `kind` is
-   * that of its statement (`SCPStatementType`).
+   * Holds an SCP_MESSAGE in place of the node's last one of the same conversation, if it says more. It is not written again:
+   * it is held as it is, or a copy if it is a small part of a larger buffer. `kind` is that of its statement
+   * (`SCPStatementType`).
    */
   hold(slot: number, node: string, kind: number, message: Uint8Array): void {
     const said = this.#said(slot, node)
-    const home = this.#slots.get(slot)
-    if (said === undefined || home === undefined) return
+    if (said === undefined) return
     const conversation = kind === SCPStatementType.SCP_ST_NOMINATE ? "nomination" : "ballot"
     const held = said[conversation]
     if (held !== undefined && !isNewerStatement(message, held)) return
 
-    const growth = message.length - (held?.length ?? 0)
+    const { home } = said
+    const growth = KeptBytes.size(message) - (held === undefined ? 0 : KeptBytes.size(held))
     if (home.bytes + growth > this.#options.bytes) return
     this.#makeRoom(growth, home)
-    said[conversation] = message.slice()
+    said[conversation] = KeptBytes.keep(message)
     home.bytes += growth
     this.#bytes += growth
   }
@@ -103,7 +109,7 @@ export class StatementBook {
     const slot = known ?? this.#begin(index)
     if (this.#nodes >= this.#options.nodes) this.#dropFirst(slot)
     if (this.#nodes >= this.#options.nodes) return undefined
-    const begun: Said = { count: 0, nomination: undefined, ballot: undefined }
+    const begun: Said = { home: slot, count: 0, nomination: undefined, ballot: undefined }
     slot.nodes.set(node, begun)
     this.#nodes++
     return begun

@@ -1,6 +1,7 @@
 /**
  * Which transactions are passed on, and which are held for those who ask.
  */
+import { type Aged, AgedMap } from "../AgedMap.ts"
 import { ItemCache } from "../ItemCache.ts"
 import type { ItemHash } from "../ItemHash.ts"
 import { TokenBucket } from "../TokenBucket.ts"
@@ -37,8 +38,8 @@ export class TransactionRelay {
     bytes: HELD_TRANSACTION_BYTES,
     millis: HELD_TRANSACTION_MILLIS
   })
-  /** When each came, oldest first. */
-  readonly #seen = new Map<ItemHash, number>()
+  /** When each came is all that is remembered. */
+  readonly #seen = new AgedMap<undefined>()
   readonly #counters = { relayed: 0, overRate: 0, tooLong: 0 }
 
   constructor(options: TransactionRelayOptions) {
@@ -56,10 +57,14 @@ export class TransactionRelay {
     return { held: this.#held.entries, bytes: this.#held.bytes, seen: this.#seen.size }
   }
 
-  /** What becomes of a whole TRANSACTION message of somebody else; `maxBytes` is what the network's longest one has. */
+  /**
+   * What becomes of a whole TRANSACTION message of somebody else, which is not written again; `maxBytes` is what the
+   * network's longest one has.
+   */
   judge(hash: ItemHash, message: Uint8Array, maxBytes: number, nowMillis: number): "relay" | "keep" {
-    if (this.#isSeen(hash, nowMillis)) return "keep"
-    this.#see(hash, nowMillis)
+    const seen = this.#seen.get(hash)
+    if (seen !== undefined && this.#isRecent(seen, nowMillis)) return "keep"
+    this.#see(hash, seen, nowMillis)
     if (!this.#options.relays) return "keep"
     if (message.length > maxBytes) return this.#keep("tooLong")
     if (!this.#bucket.take(nowMillis)) return this.#keep("overRate")
@@ -68,15 +73,16 @@ export class TransactionRelay {
     return "relay"
   }
 
-  /** Takes note of a TRANSACTION that the program itself broadcasts: it is held, whatever is done with those of others. */
+  /** Takes note of a TRANSACTION that the program itself broadcasts: it is held in any case, so it is not written again. */
   originate(hash: ItemHash, message: Uint8Array, nowMillis: number): void {
-    this.#see(hash, nowMillis)
+    this.#see(hash, this.#seen.get(hash), nowMillis)
     this.#held.put(hash, message, nowMillis)
   }
 
   /** Whether it needs no demand: it is held, or it came a short while ago. */
   has(hash: ItemHash, nowMillis: number): boolean {
-    return this.#isSeen(hash, nowMillis) || this.get(hash, nowMillis) !== undefined
+    const seen = this.#seen.get(hash)
+    return (seen !== undefined && this.#isRecent(seen, nowMillis)) || this.get(hash, nowMillis) !== undefined
   }
 
   /** The whole TRANSACTION message with this hash, if it is held. */
@@ -84,18 +90,18 @@ export class TransactionRelay {
     return this.#held.get(hash, nowMillis)
   }
 
-  #see(hash: ItemHash, nowMillis: number): void {
-    this.#seen.delete(hash)
-    this.#seen.set(hash, nowMillis)
-    for (const [oldest, since] of this.#seen) {
-      if (this.#seen.size <= SEEN_TRANSACTIONS && nowMillis - since < FLOOD_TTL_MILLIS) return
-      this.#seen.delete(oldest)
+  /** Remembers that it came now; `before` is what was remembered of it. */
+  #see(hash: ItemHash, before: Aged<undefined> | undefined, nowMillis: number): void {
+    if (before !== undefined) this.#seen.remove(before)
+    this.#seen.add(hash, undefined, nowMillis)
+    for (let oldest = this.#seen.oldest; oldest !== undefined; oldest = this.#seen.oldest) {
+      if (this.#seen.size <= SEEN_TRANSACTIONS && this.#isRecent(oldest, nowMillis)) return
+      this.#seen.remove(oldest)
     }
   }
 
-  #isSeen(hash: ItemHash, nowMillis: number): boolean {
-    const since = this.#seen.get(hash)
-    return since !== undefined && nowMillis - since < FLOOD_TTL_MILLIS
+  #isRecent({ since }: Aged<undefined>, nowMillis: number): boolean {
+    return nowMillis - since < FLOOD_TTL_MILLIS
   }
 
   #keep(reason: "overRate" | "tooLong"): "keep" {

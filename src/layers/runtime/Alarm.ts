@@ -3,7 +3,7 @@
  * nothing.
  */
 import type { Scope } from "effect"
-import { Effect, Fiber } from "effect"
+import { Cause, Effect, Fiber } from "effect"
 
 /** A timer that can be set from plain code. */
 export interface Alarm {
@@ -15,6 +15,9 @@ export interface Alarm {
  * Makes an alarm that calls `ring` in a fiber of its own: one at most, and none while the alarm is not set. After ringing
  * it must be set again. A throw in `ring` is logged and does not break the alarm. The Scope ends it: what is set
  * afterwards never rings.
+ *
+ * To set it to a later time than it is set to costs nothing; to set it to an earlier one costs a fiber more. So what is due
+ * on two beats has two alarms.
  */
 export const make = Effect.fnUntraced(function*(
   now: () => number,
@@ -23,6 +26,7 @@ export const make = Effect.fnUntraced(function*(
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
   let due = Infinity
   let sleeper: Fiber.Fiber<void> | undefined
+  let isRinging = false
   let closed = false
 
   yield* Effect.addFinalizer(() =>
@@ -32,20 +36,39 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
-  const rung = Effect.sync(() => {
+  /** Sleeps until the alarm is due, rings, and begins anew if it was set meanwhile. */
+  const untilUnset = (): Effect.Effect<void> => {
+    const millis = Math.ceil(due - now())
+    // Never at once: who sets the alarm is in the middle of something.
+    return Effect.flatMap(millis > 0 ? Effect.sleep(millis) : Effect.yieldNow, rung)
+  }
+
+  const rung = (): Effect.Effect<void> => {
     due = Infinity
+    isRinging = true
+    try {
+      ring()
+    } catch (defect) {
+      return Effect.andThen(Effect.logError("a timer's work failed", Cause.die(defect)), Effect.suspend(goOn))
+    } finally {
+      isRinging = false
+    }
+    return goOn()
+  }
+
+  const goOn = (): Effect.Effect<void> => {
+    if (due !== Infinity) return untilUnset()
     sleeper = undefined
-    ring()
-  }).pipe(Effect.catchCause((cause) => Effect.logError("a timer's work failed", cause)))
+    return Effect.void
+  }
 
   return {
     set: (at) => {
       if (closed || at >= due) return
       due = at
+      if (isRinging) return
       sleeper?.interruptUnsafe()
-      const millis = Math.ceil(at - now())
-      // Never at once: who sets the alarm is in the middle of something.
-      sleeper = runFork(Effect.andThen(millis > 0 ? Effect.sleep(millis) : Effect.yieldNow, rung))
+      sleeper = runFork(untilUnset())
     }
   }
 })

@@ -1,8 +1,8 @@
 /**
  * The pull flood of one node: what is said and asked is collected, and goes out when its time has come.
  *
- * Two beats: an advert leaves a little after its first hash, or when it is full; demands are made in rounds at fixed
- * times. One alarm serves both, and is not set while no peer has anything.
+ * Two beats, with an alarm each: an advert leaves a little after its first hash, or when it is full; demands are made in
+ * rounds at fixed times. Neither alarm is set while no peer has anything for it, and only peers that have are looked at.
  */
 import type { Scope } from "effect"
 import { Duration, Effect, Layer, Random } from "effect"
@@ -84,6 +84,10 @@ export const make = Effect.fnUntraced(
       memoryMillis: Duration.toMillis(options.demandMemory)
     })
     const members = new Map<Peer, Member>()
+    /** Those with an advert that is being collected. All collect equally long, so this also is the order in which they leave. */
+    const collecting = new Set<Member>()
+    /** Those that offer something. */
+    const offering = new Set<Member>()
     const counters: { -readonly [Name in keyof PullCounters]: number } = {
       advertised: 0,
       demanded: 0,
@@ -94,9 +98,6 @@ export const make = Effect.fnUntraced(
       repeated: 0,
       shed: 0
     }
-    /** When the next round of demands is due; never while nobody offers anything. */
-    let roundDue = Infinity
-
     const hashesWithin = (limit: number): number => Math.max(1, Math.min(limit, options.hashesPerMessage))
 
     /** No more offers wait than are remembered, whatever the program allows. */
@@ -108,14 +109,17 @@ export const make = Effect.fnUntraced(
     const flush = (member: Member): void => {
       const hashes = member.outgoing
       member.outgoing = []
-      member.outgoingDue = Infinity
+      collecting.delete(member)
       member.peer.advertise(hashes)
+    }
+
+    const purge = (time: number): void => {
+      counters.abandoned += book.purge(time)
     }
 
     const demand = (time: number): void => {
       const limits = questions.limits()
-      counters.abandoned += book.purge(time)
-      const round = demandRound(members.values(), {
+      const round = demandRound(offering, {
         book,
         now: time,
         has: questions.has,
@@ -131,35 +135,33 @@ export const make = Effect.fnUntraced(
       }
     }
 
-    const ring = (): void => {
+    const adverts = yield* Alarm.make(now, () => {
       const time = now()
       try {
-        for (const member of members.values()) {
-          if (member.outgoingDue <= time) flush(member)
-        }
-        if (roundDue <= time) {
-          roundDue = nextRound(time)
-          demand(time)
-        } else {
-          counters.abandoned += book.purge(time)
+        for (const member of collecting) {
+          if (member.outgoingDue > time) break
+          flush(member)
         }
       } finally {
-        setAlarm()
+        for (const { outgoingDue } of collecting) {
+          adverts.set(outgoingDue)
+          break
+        }
       }
-    }
-    const alarm = yield* Alarm.make(now, ring)
+    })
 
-    const setAlarm = (): void => {
-      let due = book.nextPurge() ?? Infinity
-      let isOffering = false
-      for (const member of members.values()) {
-        due = Math.min(due, member.outgoingDue)
-        isOffering ||= member.adverts.length > 0
+    const rounds = yield* Alarm.make(now, () => {
+      const time = now()
+      purge(time)
+      try {
+        if (offering.size > 0) demand(time)
+      } finally {
+        for (const member of offering) {
+          if (member.adverts.length === 0) offering.delete(member)
+        }
+        if (offering.size > 0) rounds.set(nextRound(time))
       }
-      if (!isOffering) roundDue = Infinity
-      due = Math.min(due, roundDue)
-      if (due !== Infinity) alarm.set(due)
-    }
+    })
 
     return PullFlood.of({
       join: (peer) => {
@@ -170,11 +172,15 @@ export const make = Effect.fnUntraced(
           history: new HashHistory(keys, options.historyEntries),
           answered: new HashHistory(keys, options.answerEntries),
           outgoing: [],
-          outgoingDue: Infinity
+          outgoingDue: 0
         })
       },
       leave: (peer) => {
+        const member = members.get(peer)
+        if (member === undefined) return
         members.delete(peer)
+        collecting.delete(member)
+        offering.delete(member)
       },
       advertise: (peer, hash) => {
         const member = members.get(peer)
@@ -184,7 +190,8 @@ export const make = Effect.fnUntraced(
           flush(member)
         } else if (member.outgoing.length === 1) {
           member.outgoingDue = now() + advertMillis
-          alarm.set(member.outgoingDue)
+          collecting.add(member)
+          adverts.set(member.outgoingDue)
         }
         return true
       },
@@ -198,10 +205,9 @@ export const make = Effect.fnUntraced(
           member.history.note(hash, epoch)
           counters.shed += member.adverts.push(hash, limit)
         }
-        if (roundDue === Infinity && member.adverts.length > 0) {
-          roundDue = nextRound(now())
-          alarm.set(roundDue)
-        }
+        if (member.adverts.length === 0) return
+        if (offering.size === 0) rounds.set(nextRound(now()))
+        offering.add(member)
       },
       onDemand: (peer, bytes, offset, count) => {
         const member = members.get(peer)
@@ -225,9 +231,14 @@ export const make = Effect.fnUntraced(
       },
       received: (hash) => book.received(hash, now()),
       forgetBelow: (epoch) => {
+        // Here as well as before each round: there is none while nobody offers anything.
+        purge(now())
         for (const member of members.values()) member.history.dropBelow(epoch)
       },
-      counters: () => ({ ...counters })
+      counters: () => {
+        purge(now())
+        return { ...counters }
+      }
     })
   }
 )

@@ -22,7 +22,9 @@ export interface Supervised {
   /** The reason that somebody set before interrupting; asked only if the fiber was interrupted. */
   readonly interruptedFor: () => DropReason
   /** Told once, before the last words: the session is out of every list from here on. */
-  readonly ended: (reason: DropReason) => Effect.Effect<void>
+  readonly ended: (reason: DropReason) => void
+  /** What is to be put in order behind it, on a disk that may be slow: runs beside the last words, and has no longer than they. */
+  readonly tidyUp: Effect.Effect<void>
   readonly lastWords: (reason: DropReason) => Uint8Array | undefined
   /** Completes when the last words and the close have taken as long as they may. */
   readonly closeDeadline: Effect.Effect<void>
@@ -57,8 +59,12 @@ export const supervise = (session: Supervised): Effect.Effect<DropReason> =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(restore(session.body))
       const reason = reasonOf(exit, session.interruptedFor)
-      yield* session.ended(reason)
-      yield* Effect.raceFirst(close(session.link, session.lastWords(reason)), session.closeDeadline)
+      session.ended(reason)
+      const closing = close(session.link, session.lastWords(reason))
+      yield* Effect.raceFirst(
+        Effect.all([closing, session.tidyUp], { concurrency: "unbounded", discard: true }),
+        session.closeDeadline
+      )
       return reason
     })
   )

@@ -64,28 +64,34 @@ const NO_BYTES = new Uint8Array(0)
 
 /** One direction of a link. What is in it is bounded by the weather's `bufferBytes` and one chunk: then the sender waits. */
 export class Pipe {
+  // What each chunk needs stands first and together: of ten thousand pipes none is in the caches of the machine.
+  private readonly fabric: Fabric
   /** The way that it leads. */
   readonly path: VirtualPath
-  /** The way on which the sender hears of what was read. */
-  private readonly back: VirtualPath
-  private readonly fabric: Fabric
-  private readonly sender: PipeEnd
   private receiver: PipeEnd
+  private readonly sender: PipeEnd
 
   // On the wire, in the order in which it arrives: who is late holds up all behind him.
   private readonly wire = new Chain<Item>()
+  private arrival: Timer | undefined
   /** When the last one left, and when it arrives. */
   private sentMicros = -1
   private arrivalMicros = 0
-  private arrival: Timer | undefined
   /** Since when what is on the wire does not get through, and waits to be sent again. */
   private lostMicros: number | undefined
-  private retransmission: Timer | undefined
-  /** Whether the sender waits for an answer that cannot come to it. */
-  private unheard = false
-  private deadline: Timer | undefined
+
+  // At the reader's end.
+  private readonly unread = new Chain<Item>()
+  private unreadBytes = 0
+  private flowing = false
+  private last: LinkError | undefined
 
   // What the sender knows.
+  /** The way on which the sender hears of what was read. */
+  private readonly back: VirtualPath
+  /** What was read, and the sender does not know yet. Merged by instant, and no more of them than chunks were in the pipe. */
+  private readonly receipts = new Chain<Receipt>()
+  private receiptBytes = 0
   /** Bytes handed over that were not read yet, as far as the sender knows. */
   private heldBytes = 0
   private full = false
@@ -93,18 +99,15 @@ export class Pipe {
   private resetSent = false
   private notify: (() => void) | undefined
   private readonly waitingForRoom = new Set<() => void>()
-  /** What was read, and the sender does not know yet. Merged by instant, and no more of them than chunks were in the pipe. */
-  private readonly receipts = new Chain<Receipt>()
-  private receiptBytes = 0
   /** What was read while the sender could not hear of it. */
   private untoldBytes = 0
   private room: Timer | undefined
 
-  // At the reader's end.
-  private readonly unread = new Chain<Item>()
-  private unreadBytes = 0
-  private last: LinkError | undefined
-  private flowing = false
+  // When nothing gets through.
+  private retransmission: Timer | undefined
+  /** Whether the sender waits for an answer that cannot come to it. */
+  private unheard = false
+  private deadline: Timer | undefined
 
   constructor(fabric: Fabric, path: VirtualPath, back: VirtualPath, sender: PipeEnd) {
     this.fabric = fabric

@@ -194,10 +194,10 @@ export const make = Effect.fnUntraced(
       setLimits: (changed) => {
         limits = { ...limits, ...changed }
       },
-      addTransactionSet: (hash, message) => transactionSets.put(hash, message, now()),
+      addTransactionSet: (hash, message) => transactionSets.put(hash, message.slice(), now()),
       addQuorumSet: (message) => {
         const hash = crypto.sha256(message.subarray(WORD_BYTES))
-        quorumSets.put(hash, message, now())
+        quorumSets.put(hash, message.slice(), now())
         return hash
       },
       counters: () => {

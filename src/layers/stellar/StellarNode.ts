@@ -27,6 +27,7 @@ import * as RuntimeFloodGate from "../runtime/RuntimeFloodGate.ts"
 import * as RuntimeOwnAddress from "../runtime/RuntimeOwnAddress.ts"
 import * as RuntimePeers from "../runtime/RuntimePeers.ts"
 import * as RuntimePullFlood from "../runtime/RuntimePullFlood.ts"
+import * as RuntimePushFlood from "../runtime/RuntimePushFlood.ts"
 import * as StellarFlowControl from "./StellarFlowControl.ts"
 import * as StellarFraming from "./StellarFraming.ts"
 import * as StellarHandshake from "./StellarHandshake.ts"
@@ -147,7 +148,8 @@ const pullFlood = (config: StellarConfig) =>
   Layer.unwrap(Effect.map(Application, (application) => {
     const advertMillis = Duration.toMillis(config.advertPeriod)
     const demandMillis = Duration.toMillis(config.demandPeriod)
-    return RuntimePullFlood.layer({
+    const flood = config.transactionFlood === "push" ? RuntimePushFlood : RuntimePullFlood
+    return flood.layer({
       questions: {
         has: application.hasTransaction,
         answer: application.transaction,

@@ -115,33 +115,18 @@ const isFloodKind = (kind: number): boolean =>
 
 /** One authenticated peer. */
 export class StellarSession implements SurveyPeer, Sleeper {
-  readonly id: PeerId
-  readonly address: PeerAddress
-  readonly direction: Direction
-  readonly slot: number
-  /** Unix milliseconds at which the peer was authenticated. */
-  readonly sinceMillis: number
   /** Why the session ends, once that is decided. The first reason wins. */
   failure: DropReason | undefined
-  /** Ends the fiber of this session; set by it. */
-  interrupt: () => void = () => {}
 
+  // What each message needs stands first and together: of a thousand sessions none is in the caches of the machine.
   private readonly around: SessionSurroundings
-  private readonly link: Link
   private readonly channel: Channel
   private readonly decoder: FrameDecoder
   private readonly received: ReceiveLedger
-  private readonly credit: SendLedger
-  private readonly initialGrant: Grant
   private readonly outbox: Outbox
   private readonly writer: PeerWriter
   private readonly wake: Wake
   private readonly intake: FloodIntake
-  private readonly conversation: Conversation
-  private readonly established: Established
-  private readonly floodRate: TokenBucket | undefined
-  private readonly reception = noReception()
-
   /** The chunk that is being taken in, and the copy of it that outlives it, once something in it is to be kept. */
   private chunk: Uint8Array = EMPTY
   private copy: Uint8Array | undefined
@@ -149,12 +134,28 @@ export class StellarSession implements SurveyPeer, Sleeper {
   private isReceiving = false
   /** Whether the last frame was one too many in process: what stands behind it waits in the decoder. */
   private isFull = false
-  /** Wakes the fiber that waits for room. */
-  private room: (() => void) | undefined
-  private largestTransactionBytes: number
   private lastReadMillis: number
   private messagesRead = 0
   private bytesRead: number
+  private readonly floodRate: TokenBucket | undefined
+  private readonly reception = noReception()
+  /** Wakes the fiber that waits for room. */
+  private room: (() => void) | undefined
+
+  readonly slot: number
+  readonly id: PeerId
+  readonly address: PeerAddress
+  readonly direction: Direction
+  /** Ends the fiber of this session; set by it. */
+  interrupt: () => void = () => {}
+  private readonly link: Link
+  private readonly credit: SendLedger
+  private readonly initialGrant: Grant
+  private readonly conversation: Conversation
+  private readonly established: Established
+  /** Unix milliseconds at which the peer was authenticated. */
+  readonly sinceMillis: number
+  private largestTransactionBytes: number
 
   constructor(around: SessionSurroundings, parts: SessionParts) {
     const { claim, role } = parts.established

@@ -175,11 +175,8 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         link,
         body,
         interruptedFor: () => session?.failure ?? interruptedFor(),
-        ended: (reason) =>
-          Effect.andThen(
-            Effect.sync(() => farewell(session, pending, link.remoteAddress, asStellarDrop(reason))),
-            Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip)))
-          ),
+        ended: (reason) => farewell(session, pending, link.remoteAddress, asStellarDrop(reason)),
+        tidyUp: Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip))),
         lastWords: handshake.lastWords,
         closeDeadline
       })
@@ -355,16 +352,19 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     publish: events.publish,
     events: events.stream,
     messages: messages.stream,
-    counters: () => ({
-      ...sessions().reduce(addShed, { ...counters }),
-      ...ended,
-      ...floodGate.size(),
-      ...pullFlood.counters(),
-      ...survey.counters(),
-      addressesRefused: connections.status().learnedRefused,
-      addressesShed: connections.status().learnedShed,
-      messagesMissed: messages.missed()
-    })
+    counters: () => {
+      const { learnedRefused, learnedShed } = connections.status()
+      return {
+        ...sessions().reduce(addShed, { ...counters }),
+        ...ended,
+        ...floodGate.size(),
+        ...pullFlood.counters(),
+        ...survey.counters(),
+        addressesRefused: learnedRefused,
+        addressesShed: learnedShed,
+        messagesMissed: messages.missed()
+      }
+    }
   })
 })
 

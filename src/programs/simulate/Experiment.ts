@@ -6,10 +6,10 @@ import type { LinkWeather } from "../../core/LinkWeather.ts"
 import { stream } from "../../core/Prng.ts"
 import type { FaultPlan } from "../../core/simulation/FaultPlan.ts"
 import { draw, type FaultLevel } from "../../core/simulation/FaultPlanDraw.ts"
-import type { Load } from "../../core/simulation/Load.ts"
+import { type Load, LOADS } from "../../core/simulation/Load.ts"
 import { type Shape, type Topology, topologyOf } from "../../core/simulation/Topology.ts"
 import * as NodeCrypto from "../../layers/node/NodeCrypto.ts"
-import * as SharedVerification from "../../layers/simulation/SharedVerification.ts"
+import * as SharedCrypto from "../../layers/simulation/SharedCrypto.ts"
 import { hostilePeers } from "../../testing/stellar/hostile/hostilePeers.ts"
 import * as Simulation from "../../testing/stellar/Simulation.ts"
 
@@ -19,7 +19,8 @@ export interface Experiment {
   readonly seconds: number
   readonly topology: Shape | Topology
   readonly weather: LinkWeather
-  readonly load: Load
+  /** `drawn`: see `drawnLoad`. */
+  readonly load: Load | "drawn"
   readonly faults: FaultLevel | FaultPlan
   readonly hostilePercent: number
   readonly realCrypto: boolean
@@ -30,30 +31,53 @@ export type RunOptions = Simulation.SimulationOptions & { readonly plan: FaultPl
 
 const MILLIS_PER_SECOND = 1000
 const MICROS_PER_SECOND = 1_000_000
+/** Of so many seeds whose load is drawn, one has the heavy one: it takes three times as long. */
+const SEEDS_PER_HEAVY_LOAD = 8
+/** The calm is at least so long: what has to come right in it has ten seconds. */
+const CALM_MILLIS = 14_000
+/** But in a run that is too short for that it has no more than this part. */
+const MOST_CALM = 1 / 2
 /** So much virtual time between two looks at signals and progress: some milliseconds of a small network. */
 const SLICES_PER_SECOND = 10
 
-/** The run of this seed, with its topology and plan drawn. */
+/**
+ * The load of this seed where it is drawn, as whole kinds of faults are: mostly a light one, under which faults are seen alone, and
+ * now and then a heavy one, under which credit runs out where a link is clogged.
+ */
+export const drawnLoad = (seed: number): "light" | "heavy" =>
+  stream(seed, "load").chance(1, SEEDS_PER_HEAVY_LOAD) ? "heavy" : "light"
+
+/** The time that a plan is drawn for. Its faults end at two thirds of that (see `calmFromMillis`), to leave the calm. */
+const drawnMillis = (durationMillis: number): number => {
+  const faultsMillis = durationMillis - Math.min(CALM_MILLIS, durationMillis * MOST_CALM)
+  return Math.min(durationMillis, Math.ceil((faultsMillis * 3) / 2))
+}
+
+/** The run of this seed, with its topology, plan and load drawn. */
 export const optionsOf = (experiment: Experiment, seed: number): RunOptions => {
   const { faults, hostilePercent, load, nodes, realCrypto, seconds, topology: shape, weather } = experiment
   const topology = typeof shape === "string" ? topologyOf(shape, nodes, stream(seed, "topology")) : shape
+  const durationMillis = seconds * MILLIS_PER_SECOND
   const plan = typeof faults === "string"
-    ? draw(stream(seed, "plan"), {
-      topology,
-      durationMillis: seconds * MILLIS_PER_SECOND,
-      faults,
-      hostilePercent,
-      actors: Object.keys(hostilePeers)
-    })
+    ? {
+      ...draw(stream(seed, "plan"), {
+        topology,
+        durationMillis: drawnMillis(durationMillis),
+        faults,
+        hostilePercent,
+        actors: Object.keys(hostilePeers)
+      }),
+      durationMillis
+    }
     : faults
   return {
     seed,
     seconds,
     topology,
     plan,
-    load,
+    load: load === "drawn" ? LOADS[drawnLoad(seed)] : load,
     weather,
-    ...(realCrypto ? { crypto: SharedVerification.make(NodeCrypto.make()) } : {})
+    ...(realCrypto ? { crypto: SharedCrypto.make(NodeCrypto.make()) } : {})
   }
 }
 
@@ -105,9 +129,16 @@ export const runOnce = Effect.fnUntraced(function*(
       onSlice(made)
       yield* Effect.yieldNow
     }
-    const result = yield* Effect.try({ try: () => made.finish(), catch: brokenBy })
-    const { system, user } = process.cpuUsage(before)
-    return { _tag: "Finished" as const, result, cpuSeconds: (system + user) / MICROS_PER_SECOND }
+    const ending = made.finishing()
+    for (;;) {
+      const { done, value: result } = yield* Effect.try({ try: () => ending.next(), catch: brokenBy })
+      if (done !== true) {
+        yield* Effect.yieldNow
+        continue
+      }
+      const { system, user } = process.cpuUsage(before)
+      return { _tag: "Finished" as const, result, cpuSeconds: (system + user) / MICROS_PER_SECOND }
+    }
   })
   return yield* Effect.catch(live, Effect.succeed)
 })

@@ -22,6 +22,13 @@ const port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 export const RelayPolicy = Schema.Literals(["observe", "scp", "all"])
 export type RelayPolicy = typeof RelayPolicy.Type
 
+/**
+ * How a node passes transactions on. `pull`: it offers their hashes, and sends those that it is asked for. `push`: it sends them
+ * whole to all who are not known to have them, at once; peers that pull take them, too.
+ */
+export const TransactionFlood = Schema.Literals(["pull", "push"])
+export type TransactionFlood = typeof TransactionFlood.Type
+
 /** The versions that HELLO announces. */
 export const Versions = Schema.Struct({
   ledger: uint32(limits.LEDGER_VERSION),
@@ -105,6 +112,7 @@ export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/s
   floodEntries: positive(limits.FLOOD_GATE_ENTRIES),
   /** Flood messages a second that one peer may make us work on; beyond it they are dropped, counted, credit returned. 0: no limit. */
   floodRate: count(0),
+  transactionFlood: TransactionFlood.pipe(Schema.withConstructorDefault(Effect.succeed("pull" as const))),
   advertPeriod: time(limits.ADVERT_PERIOD_MILLIS),
   demandPeriod: time(limits.DEMAND_PERIOD_MILLIS)
 }) {}

@@ -305,7 +305,7 @@ export const make = (parts: PeerParts): HandDrivenPeer => {
     if (opened === undefined) throw new Error("the other side has not said HELLO")
     return opened
   }
-  const send = link.send
+  const send = (bytes: Uint8Array): boolean => link.send(bytes)
   const sayBytes = (message: Uint8Array): boolean => send(sealed(channel(), message))
   const say = (message: StellarMessage): boolean => sayBytes(encode(message))
   const sendHello = (doctored?: Doctored): boolean => send(unsealed(hello(doctored)))

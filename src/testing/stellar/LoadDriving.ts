@@ -4,6 +4,7 @@
 import { Effect } from "effect"
 import type { CryptoShape } from "../../core/Crypto.ts"
 import type { Load } from "../../core/simulation/Load.ts"
+import type { StellarMessage } from "../../core/stellar/messages.ts"
 import { ScpSignature } from "../../core/stellar/ScpSignature.ts"
 import type { World } from "../../layers/simulation/World.ts"
 import { signedPayment } from "./SignedPayment.ts"
@@ -22,10 +23,14 @@ export interface LoadParts {
   readonly honest: ReadonlyArray<SimulatedNode>
   readonly crypto: CryptoShape
   readonly networkId: Uint8Array
+  /** Told when the face of a node does not take what the load has it say. */
+  readonly refused: (node: number, why: string) => void
+  /** Told when it throws. */
+  readonly broke: (cause: unknown) => void
 }
 
 /** Lets nodes say what the load has them say, from the first epoch on, until what it returns is called. Who is not up says nothing. */
-export const drive = ({ crypto, honest, load, networkId, world }: LoadParts): () => void => {
+export const drive = ({ broke, crypto, honest, load, networkId, refused, world }: LoadParts): () => void => {
   let isOver = false
   const later = (delayMicros: number, task: () => void): void => {
     world.after(delayMicros, () => {
@@ -35,6 +40,16 @@ export const drive = ({ crypto, honest, load, networkId, world }: LoadParts): ()
   const end = (): void => {
     isOver = true
   }
+  const say = (node: SimulatedNode, message: () => StellarMessage): void => {
+    const overlay = node.overlay()
+    if (overlay === undefined) return
+    world.fork(
+      overlay.broadcast(message()).pipe(
+        Effect.catch((refusal) => Effect.sync(() => refused(node.index, refusal.message))),
+        Effect.catchDefect((defect) => Effect.sync(() => broke(defect)))
+      )
+    )
+  }
   const signature = new ScpSignature(crypto, networkId)
   const quorumSetHash = new Uint8Array(QUORUM_SET_BYTES)
   const epochMicros = load.epochMillis * MICROS_PER_MILLI
@@ -43,10 +58,8 @@ export const drive = ({ crypto, honest, load, networkId, world }: LoadParts): ()
     let count = 0
     const perStatement = Math.floor(epochMicros / Math.max(1, load.statementsPerEpoch))
     const speak = (): void => {
-      const overlay = node.overlay()
-      const message = signedStatement(signature, node.signer, quorumSetHash, count)
-      count += 1
-      if (overlay !== undefined) world.fork(Effect.ignore(overlay.broadcast(message)))
+      const number = count++
+      say(node, () => signedStatement(signature, node.signer, quorumSetHash, number))
       later(perStatement, speak)
     }
     if (load.statementsPerEpoch > 0) later(epochMicros + prng.below(perStatement), speak)
@@ -58,15 +71,14 @@ export const drive = ({ crypto, honest, load, networkId, world }: LoadParts): ()
   let sequence = 1n
   const pay = (): void => {
     const node = honest[prng.below(honest.length)]!
-    const overlay = node.overlay()
-    if (overlay !== undefined) {
-      const transaction = signedPayment(crypto, networkId, node.signer, {
+    say(node, () => ({
+      _tag: "TRANSACTION",
+      transaction: signedPayment(crypto, networkId, node.signer, {
         destination: honest[prng.below(honest.length)]!.signer.publicKey,
         sequence: sequence++,
         amount: 1n
       })
-      world.fork(Effect.ignore(overlay.broadcast({ _tag: "TRANSACTION", transaction })))
-    }
+    }))
     later(period, pay)
   }
   later(epochMicros + prng.below(period), pay)

@@ -50,9 +50,9 @@ export const around = (
 
 const recorded = (judge: Judge, recorder: Recorder): Judge => {
   const tell = (batch: ReadonlyArray<Flooded>, verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Verdict> => {
-    batch.forEach((message, i) => {
+    for (const [i, message] of batch.entries()) {
       recorder.received(message, verdicts[i] === "relay" || verdicts[i] === "keep")
-    })
+    }
     return verdicts
   }
   return judge.answers === "at once"

@@ -16,6 +16,7 @@ import { type Load, LOADS } from "../../core/simulation/Load.ts"
 import type { Topology } from "../../core/simulation/Topology.ts"
 import { TraceHash } from "../../core/simulation/TraceHash.ts"
 import { DEFAULT_PORT } from "../../core/stellar/limits.ts"
+import * as NobleCrypto from "../../layers/noble/NobleCrypto.ts"
 import * as StubCrypto from "../../layers/simulation/StubCrypto.ts"
 import * as VirtualDisk from "../../layers/simulation/VirtualDisk.ts"
 import * as VirtualNetwork from "../../layers/simulation/VirtualNetwork.ts"
@@ -62,7 +63,7 @@ export interface SimulationOptions {
    * that measure. A list is checked as it is: `[...allProperties, mine]`.
    */
   readonly properties?: "all" | "cheap" | ReadonlyArray<Property>
-  /** Told of each line of the trace. */
+  /** Told of each line of the trace. What it throws ends the run. */
   readonly onTrace?: (line: TraceLine) => void
 }
 
@@ -86,6 +87,7 @@ export interface Violation {
 /** What came of a run. */
 export interface SimulationResult {
   readonly seed: number
+  /** The SHA-256 of the plan's text, whatever the cryptography of the run. */
   readonly planHash: string
   readonly traceHash: string
   readonly originated: number
@@ -113,6 +115,12 @@ const END_MICROS = 30 * MICROS_PER_SECOND
 const SILENCE_MICROS = VIRTUAL_LINK_TIMEOUT_MICROS + END_MICROS
 /** How long it is then looked whether anything happens: longer than any period of a node. */
 const AFTERLIFE_MICROS = 3600 * MICROS_PER_SECOND
+/** So much virtual time of a network that lives passes between two looks at the host: some milliseconds of a small network. */
+const SLICE_MICROS = MICROS_PER_SECOND / 10
+/** The same of one in which nothing should happen any more. */
+const QUIET_SLICE_MICROS = MICROS_PER_SECOND
+/** The name under which it is told that the load cannot be said. It is no property: whoever brings a load breaks it. */
+const LOAD_IS_SAID = "what the load says is not refused"
 
 /** The address of the machine with this number: no two of a small network are in one /16. */
 export const ipOf = (index: number): string =>
@@ -129,11 +137,18 @@ export interface Simulation {
   readonly violated: (property: string, node: number | undefined, detail: string) => void
   /** Runs on until this time; synchronous. */
   readonly advanceTo: (seconds: number) => void
-  /** Ends all nodes, looks for what is left, and sums up. */
+  /** Ends all nodes, looks for what is left, and sums up; synchronous. */
   readonly finish: () => SimulationResult
+  /** Does the same in slices, one at each `next`, for programs that have to hear signals meanwhile. */
+  readonly finishing: () => Generator<void, SimulationResult>
 }
 
-/** Makes a run that stands at 0, with all honest nodes about to start. */
+/**
+ * Makes a run that stands at 0, with all honest nodes about to start.
+ *
+ * What a property or `onTrace` throws comes out of whatever runs the simulation, then and at each later try: wherever it was
+ * called, in the fiber of a node it would only have ended a session.
+ */
 export const make = (options: SimulationOptions): Simulation => {
   const { seed, topology } = options
   const load = options.load ?? LOADS.light
@@ -149,6 +164,16 @@ export const make = (options: SimulationOptions): Simulation => {
   let duplicates = 0
   /** The time of the run is over: what the plan still has to say is not done any more. */
   let isOver = false
+  /** What a listener has thrown. */
+  let broken: { readonly cause: unknown } | undefined
+
+  const rethrow = (): void => {
+    if (broken !== undefined) throw broken.cause
+  }
+  const broke = (cause: unknown): void => {
+    broken ??= { cause }
+    world.soon(rethrow)
+  }
 
   const line = (node: number | undefined, what: string, detail: string): void => {
     const atMicros = world.nowMicros()
@@ -156,7 +181,11 @@ export const make = (options: SimulationOptions): Simulation => {
     trace.number(node ?? topology.nodes)
     trace.text(what)
     trace.text(detail)
-    options.onTrace?.({ atMicros, node, what, detail })
+    try {
+      options.onTrace?.({ atMicros, node, what, detail })
+    } catch (cause) {
+      broke(cause)
+    }
   }
   const violated = (property: string, node: number | undefined, detail: string): void => {
     if (violations.length < MAX_VIOLATIONS) violations.push({ property, atMicros: world.nowMicros(), node, detail })
@@ -241,7 +270,7 @@ export const make = (options: SimulationOptions): Simulation => {
         checks.ended(index)
       }
     }
-    return { node, disk, config: privateNetwork(PASSPHRASE, config) }
+    return { node, disk, config: privateNetwork(PASSPHRASE, config), calls: calls.map(({ called }) => called) }
   })
   const honest = nodes.filter(({ node }) => !hostile.has(node.index)).map(({ node }) => node)
 
@@ -265,19 +294,28 @@ export const make = (options: SimulationOptions): Simulation => {
       faults.apply(change)
     })
   }
-  const endLoad = LoadDriving.drive({ world, load, honest, crypto, networkId })
+  const endLoad = LoadDriving.drive({
+    world,
+    load,
+    honest,
+    crypto,
+    networkId,
+    refused: (node, why) => violated(LOAD_IS_SAID, node, why),
+    broke
+  })
 
   const endMicros = options.seconds * MICROS_PER_SECOND
   const checks: Checks = startChecks({
     properties: propertiesOf(options),
     world,
     network,
-    nodes: nodes.map(({ config, disk: { committed }, node }) => ({
+    nodes: nodes.map(({ calls, config, disk: { committed }, node }) => ({
       index: node.index,
       id: node.id,
       address: node.address,
       isHostile: hostile.has(node.index),
       config,
+      calls,
       overlay: node.overlay,
       committed
     })),
@@ -289,7 +327,8 @@ export const make = (options: SimulationOptions): Simulation => {
       Math.max(0, ...plan.faults.filter(({ kind }) => kind !== "hostile").map(endMillis)) * MICROS_PER_MILLI
     ),
     endMicros,
-    violated
+    violated,
+    broke
   })
 
   const countDuplicates = (): void => {
@@ -302,11 +341,24 @@ export const make = (options: SimulationOptions): Simulation => {
     }
   }
 
-  const finish = (): SimulationResult => {
-    world.advanceTo(endMicros)
+  const advance = (micros: number): void => {
+    rethrow()
+    world.advanceTo(micros)
+  }
+
+  function* advancing(micros: number, sliceMicros: number): Generator<void, void> {
+    for (let at = world.nowMicros(); at < micros;) {
+      at = Math.min(micros, at + sliceMicros)
+      advance(at)
+      yield
+    }
+  }
+
+  function* finishing(): Generator<void, SimulationResult> {
+    yield* advancing(endMicros, SLICE_MICROS)
     checks.end()
     countDuplicates()
-    world.advanceTo(endMicros)
+    advance(endMicros)
     const bytes = nodes.reduce((sum, { node }) => sum + network.traffic(node.address.ip).bytesSent, 0)
     isOver = true
     endLoad()
@@ -316,20 +368,21 @@ export const make = (options: SimulationOptions): Simulation => {
     }
     faults.end()
     for (const node of honest) node.stop()
-    world.advanceTo(endMicros + END_MICROS)
+    yield* advancing(endMicros + END_MICROS, SLICE_MICROS)
     const links = network.openLinks()
     const fibers = world.waiting().map(({ count, name, where }) => `${count} of ${name} ${where}`)
-    world.advanceTo(endMicros + SILENCE_MICROS)
+    yield* advancing(endMicros + SILENCE_MICROS, QUIET_SLICE_MICROS)
     const tasksRun = world.tasksRun()
-    world.advanceTo(endMicros + SILENCE_MICROS + AFTERLIFE_MICROS)
+    yield* advancing(endMicros + SILENCE_MICROS + AFTERLIFE_MICROS, QUIET_SLICE_MICROS)
     checks.over({ links, fibers, tasks: world.tasksRun() - tasksRun })
+    rethrow()
     const latencyOf = (kind: "SCP_MESSAGE" | "TRANSACTION") => {
       const all = ledger.latencies(kind)
       return { p50: percentileMillis(all, 50), p99: percentileMillis(all, 99) }
     }
     return {
       seed,
-      planHash: planHash(plan, crypto.sha256),
+      planHash: planHash(plan, NobleCrypto.make().sha256),
       traceHash: trace.digest(),
       originated: ledger.said.size,
       deliveries: ledger.deliveries,
@@ -341,6 +394,14 @@ export const make = (options: SimulationOptions): Simulation => {
     }
   }
 
+  const finish = (): SimulationResult => {
+    const ending = finishing()
+    for (;;) {
+      const step = ending.next()
+      if (step.done === true) return step.value
+    }
+  }
+
   return {
     world,
     network,
@@ -348,8 +409,9 @@ export const make = (options: SimulationOptions): Simulation => {
     ledger,
     violations,
     violated,
-    advanceTo: (seconds) => world.advanceTo(Math.min(endMicros, Math.floor(seconds * MICROS_PER_SECOND))),
-    finish
+    advanceTo: (seconds) => advance(Math.min(endMicros, Math.floor(seconds * MICROS_PER_SECOND))),
+    finish,
+    finishing
   }
 }
 

@@ -13,7 +13,7 @@ import {
   MessageType,
   StellarMessage
 } from "../../../src/core/stellar/messages.ts"
-import { SCPEnvelope, SCPStatement, SCPStatementType } from "../../../src/core/stellar/messages/scp.ts"
+import { SCPEnvelope, SCPPledges, SCPStatement, SCPStatementType } from "../../../src/core/stellar/messages/scp.ts"
 import {
   forEachScpValue,
   grantedBytes,
@@ -164,6 +164,11 @@ describe("walkScpMessage", () => {
         label
       )
       assert.deepStrictEqual(at(into.nodeID, 32), statement.nodeID, label)
+      assert.deepStrictEqual(
+        chunk.slice(into.pledges - 4, into.statementEnd),
+        Result.getOrThrow(encodeXdr(SCPPledges, pledges)),
+        label
+      )
       assert.strictEqual((BigInt(into.slotHigh) << 32n) | BigInt(into.slotLow), statement.slotIndex, label)
       assert.deepStrictEqual(at(into.signature, into.signatureBytes), signature, label)
 

@@ -37,13 +37,37 @@ describe("A book of statements", () => {
     assert.deepStrictEqual(book.state(9, all), [])
   })
 
-  it("holds copies", () => {
+  it("holds a copy of what is a small part of its buffer, and all else as it is, and counts what that takes", () => {
     const book = new StatementBook(wide)
+    const first = statement(node(1), 7, prepare(1))
+    const later = statement(node(1), 7, prepare(2))
+    const inBuffer = (message: Uint8Array, bytes: number): Uint8Array => {
+      const buffer = new Uint8Array(bytes)
+      buffer.set(message, 8)
+      return buffer.subarray(8, 8 + message.length)
+    }
+    book.hold(7, "1", SCP_ST_PREPARE, inBuffer(first, 1000))
+    assert.deepStrictEqual(book.state(0, all), [first])
+    assert.strictEqual(book.state(0, all)[0]?.buffer.byteLength, first.length)
+    assert.strictEqual(book.size.bytes, first.length)
+
+    const held = inBuffer(later, 2 * later.length)
+    book.hold(7, "1", SCP_ST_PREPARE, held)
+    assert.strictEqual(book.state(0, all)[0], held)
+    assert.strictEqual(book.size.bytes, 2 * later.length)
+    book.retain(0, 10, 8)
+    assert.strictEqual(book.size.bytes, 0)
+  })
+
+  it("does not hold a view whose buffer has no room", () => {
     const message = statement(node(1), 7, externalize())
-    const given = message.slice()
-    book.hold(7, "1", SCP_ST_EXTERNALIZE, given)
-    given.fill(0)
-    assert.deepStrictEqual(book.state(0, all), [message])
+    const buffer = new Uint8Array(2 * message.length)
+    buffer.set(message)
+    for (const [bytes, held] of [[buffer.length - 1, 0], [buffer.length, 1]] as const) {
+      const book = new StatementBook({ ...wide, bytes })
+      book.hold(7, "1", SCP_ST_EXTERNALIZE, buffer.subarray(0, message.length))
+      assert.strictEqual(book.state(0, all).length, held)
+    }
   })
 
   it("counts by node and slot, and a node too many not at all", () => {

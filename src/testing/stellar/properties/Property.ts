@@ -12,7 +12,7 @@ import type { Flooded } from "../../../services/stellar/Application.ts"
 import type { Overlay, Stellar } from "../../../services/stellar/Overlay.ts"
 import type { StellarConfig } from "../../../services/stellar/StellarConfig.ts"
 import type { FloodLedger } from "../FloodLedger.ts"
-import type { WireFrame } from "../Wiretap.ts"
+import type { WireFrame, WireWay } from "../Wiretap.ts"
 
 /** A node of a run, as a property sees it. */
 export interface WatchedNode {
@@ -23,8 +23,18 @@ export interface WatchedNode {
   readonly isHostile: boolean
   readonly config: Pick<
     StellarConfig,
-    "maxInbound" | "maxOutbound" | "floodEntries" | "credit" | "allowLocalAddresses"
+    | "maxInbound"
+    | "maxOutbound"
+    | "maxPendingInbound"
+    | "maxPendingPerIp"
+    | "targetOutbound"
+    | "targetOutboundWithoutInbound"
+    | "floodEntries"
+    | "credit"
+    | "allowLocalAddresses"
   >
+  /** The nodes that it is configured to call. */
+  readonly calls: ReadonlyArray<number>
   /** Its face, while it is up. */
   readonly overlay: () => Overlay["Service"] | undefined
   readonly committed: VirtualDisk["committed"]
@@ -119,3 +129,15 @@ export const entryOf =
     map.set(key, made)
     return made
   }
+
+/** What is kept for each way of a link, made when it is first asked for, and as long as the way is known. */
+export const byWay = <A>(make: (way: WireWay) => A): (way: WireWay) => A => {
+  const all = new WeakMap<WireWay, A>()
+  return (way) => {
+    const known = all.get(way)
+    if (known !== undefined) return known
+    const made = make(way)
+    all.set(way, made)
+    return made
+  }
+}

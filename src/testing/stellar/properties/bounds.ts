@@ -3,37 +3,53 @@
  */
 import { Effect } from "effect"
 import { BAN_LIST_ENTRIES, PEER_STORE_ENTRIES } from "../../../core/limits.ts"
-import { isHonest, type Property } from "./Property.ts"
+import { isHonest, type Property, type WatchedNode } from "./Property.ts"
+
+/**
+ * A node is asked in one of so many seconds: what a node shows of itself is made anew for each question, and to ask all of
+ * them each second was 3 % of a run. What grows beyond its bound is still beyond it a few seconds later.
+ */
+const TURNS = 8
 
 /** Memory has bounds, and they hold. */
 export const memoryIsBounded: Property = {
   name: "memory stays within the declared bounds",
   doc:
-    "Once a simulated second: the records of the flood gate, the credit of each peer, the rows of the book and the bans.",
+    "The rows of the book and the bans once a simulated second; the records of the flood gate and the credit of each peer of " +
+    `each node every ${TURNS} seconds, in turn, and of all at the end.`,
   watch: (run, violated) => {
     const check = (node: number, what: string, count: number, limit: number): void => {
       if (count > limit) violated(node, `${count} ${what}, at most ${limit}`)
     }
+    const ask = ({ config, index, overlay }: WatchedNode) =>
+      Effect.gen(function*() {
+        const face = overlay()
+        if (face === undefined) return
+        const counters = yield* face.counters
+        check(index, "records of floods", counters["entries"] ?? 0, config.floodEntries)
+        const peers = yield* face.peers
+        check(index, "peers", peers.length, config.maxInbound + config.maxOutbound)
+        for (const { receiveCredit, sendCredit } of peers) {
+          check(index, "messages of credit", receiveCredit.messages, config.credit.messages)
+          check(index, "messages of debt", -Math.min(receiveCredit.messages, sendCredit.messages), 0)
+          check(index, "bytes of debt", -Math.min(receiveCredit.bytes, sendCredit.bytes), 0)
+        }
+      })
+    const askAll = (nodes: ReadonlyArray<WatchedNode>): void => {
+      run.fork(Effect.forEach(nodes.filter(({ index }) => isHonest(run, index)), ask, { discard: true }))
+    }
+    let seconds = 0
     return {
       second: () => {
-        for (const { committed, config, index, overlay } of run.nodes) {
-          const face = overlay()
-          if (face === undefined || !isHonest(run, index)) continue
+        for (const { committed, index, overlay } of run.nodes) {
+          if (overlay() === undefined || !isHonest(run, index)) continue
           check(index, "rows in the book", committed.peers.rows.length, PEER_STORE_ENTRIES)
           check(index, "bans", committed.bans.size, BAN_LIST_ENTRIES)
-          run.fork(Effect.gen(function*() {
-            const counters = yield* face.counters
-            check(index, "records of floods", counters["entries"] ?? 0, config.floodEntries)
-            const peers = yield* face.peers
-            check(index, "peers", peers.length, config.maxInbound + config.maxOutbound)
-            for (const { receiveCredit, sendCredit } of peers) {
-              check(index, "messages of credit", receiveCredit.messages, config.credit.messages)
-              check(index, "messages of debt", -Math.min(receiveCredit.messages, sendCredit.messages), 0)
-              check(index, "bytes of debt", -Math.min(receiveCredit.bytes, sendCredit.bytes), 0)
-            }
-          }))
         }
-      }
+        const turn = seconds++ % TURNS
+        askAll(run.nodes.filter((_, i) => i % TURNS === turn))
+      },
+      end: () => askAll(run.nodes)
     }
   }
 }

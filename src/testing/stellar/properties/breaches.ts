@@ -3,11 +3,8 @@
  */
 import { MessageType } from "../../../core/stellar/messages.ts"
 import type { WireFrame, WireWay } from "../Wiretap.ts"
+import { isFlood } from "./crossings.ts"
 import { isHonest, type Property } from "./Property.ts"
-
-const isFlood = (kind: number): boolean =>
-  kind === MessageType.SCP_MESSAGE || kind === MessageType.TRANSACTION || kind === MessageType.FLOOD_ADVERT
-  || kind === MessageType.FLOOD_DEMAND
 
 /** The flood messages that have come in one instant. */
 interface Instant {

@@ -7,7 +7,7 @@ import { HANDSHAKE_TIMEOUT_MILLIS } from "../../../core/stellar/limits.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
 import { macForger } from "../hostile/macForger.ts"
 import type { WireWay } from "../Wiretap.ts"
-import { entryOf, isHonest, nodeOf, type Property } from "./Property.ts"
+import { byWay, entryOf, isHonest, nodeOf, type Property } from "./Property.ts"
 
 /** Ways of one peer to one node that are remembered: only the live session counts, and a few that did not become one. */
 const WAYS_A_PEER = 8
@@ -15,13 +15,11 @@ const WAYS_A_PEER = 8
 /** What has arrived on a way and may be processed. */
 interface Arrivals {
   readonly way: WireWay
-  /** The frames of each message, by kind and hash. */
-  readonly frames: Map<string, Array<number>>
+  /** The frames of each message, by hash: mostly one. Of two kinds no two messages have the same. */
+  readonly frames: Map<ItemHash.ItemHash, number | Array<number>>
   /** The frame of what was processed last. */
   last: number
 }
-
-const nameOf = (kind: number, hash: ItemHash.ItemHash): string => `${kind} ${hash}`
 
 /** The application gets what its peer has sent in this session, each frame once, in the order of the frames. */
 export const onlyWhatWasSent: Property = {
@@ -31,36 +29,41 @@ export const onlyWhatWasSent: Property = {
   watch: (run, violated) => {
     const byId = nodeOf(run)
     const arrivals = new Map<number, Map<PeerId, Array<Arrivals>>>()
-    const byWay = new WeakMap<WireWay, Arrivals>()
-    const begin = (way: WireWay, node: number, from: PeerId): Arrivals => {
+    const arrivalsOf = byWay((way): Arrivals => {
       const made: Arrivals = { way, frames: new Map(), last: -1 }
-      const of = entryOf(entryOf(arrivals)(node, () => new Map<PeerId, Array<Arrivals>>()))(from, () => [])
+      const { claimed, toNode } = way
+      if (claimed === undefined || toNode === undefined) return made
+      const of = entryOf(entryOf(arrivals)(toNode, () => new Map<PeerId, Array<Arrivals>>()))(claimed, () => [])
       of.push(made)
       if (of.length > WAYS_A_PEER) of.shift()
       return made
-    }
+    })
     const isOf = (way: WireWay, id: PeerId): boolean => {
       const node = byId(id)
       return node === undefined || node.isHostile ? !isHonest(run, way.fromNode) : node.index === way.fromNode
     }
-    const take = (one: Arrivals, name: string): boolean => {
-      const at = one.frames.get(name)?.findIndex((index) => index > one.last) ?? -1
-      if (at === -1) return false
-      const [index] = one.frames.get(name)!.splice(at, 1)
-      one.last = index!
+    const take = (one: Arrivals, hash: ItemHash.ItemHash): boolean => {
+      const frames = one.frames.get(hash) ?? []
+      const all = typeof frames === "number" ? [frames] : frames
+      const index = all.find((each) => each > one.last)
+      if (index === undefined) return false
+      const rest = all.filter((each) => each !== index)
+      if (rest.length === 0) one.frames.delete(hash)
+      else one.frames.set(hash, rest)
+      one.last = index
       return true
     }
     return {
-      arrived: ({ hash, index, isNext, kind, way }) => {
-        const { claimed, toNode } = way
-        if (hash === undefined || !isNext || claimed === undefined || !isHonest(run, toNode)) return
-        const { frames } = entryOf(byWay)(way, () => begin(way, toNode, claimed))
-        entryOf(frames)(nameOf(kind, hash), (): Array<number> => []).push(index)
+      arrived: ({ hash, index, isNext, way }) => {
+        if (hash === undefined || !isNext || way.claimed === undefined || !isHonest(run, way.toNode)) return
+        const { frames } = arrivalsOf(way)
+        const before = frames.get(hash)
+        if (before === undefined) frames.set(hash, index)
+        else frames.set(hash, typeof before === "number" ? [before, index] : [...before, index])
       },
       processed: (node, { from, hash, kind }) => {
-        const name = nameOf(MessageType[kind], hash)
         const ways = arrivals.get(node)?.get(from)?.filter(({ way }) => isOf(way, from)) ?? []
-        if (!ways.some((one) => take(one, name))) violated(node, `${kind} ${ItemHash.toHex(hash)} of ${from}`)
+        if (!ways.some((one) => take(one, hash))) violated(node, `${kind} ${ItemHash.toHex(hash)} of ${from}`)
       },
       ended: (node) => void arrivals.delete(node)
     }

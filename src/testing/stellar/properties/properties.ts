@@ -3,10 +3,12 @@
  */
 import { memoryIsBounded, nothingIsLeft } from "./bounds.ts"
 import { breachesEndSessions } from "./breaches.ts"
+import { configuredAreConnected, pendingEnd, refusalsAreTrue } from "./connections.ts"
 import { everythingArrives } from "./delivery.ts"
-import { demandRules } from "./demands.ts"
+import { demandRules, demandsHaveTheirTime } from "./demands.ts"
 import { badFramesEndTheSession, onlyWhatWasSaid, onlyWhatWasSent, processedOnce } from "./processing.ts"
 import type { Property } from "./Property.ts"
+import { answersHaveALimit } from "./queries.ts"
 import { demandsAreRetried } from "./retries.ts"
 import {
   bansHold,
@@ -16,8 +18,10 @@ import {
   noForbiddenDials,
   oneSessionAPair,
   onlyRealPeers,
+  peersAreSessions,
   slotLimits
 } from "./sessions.ts"
+import { onlyWellFormed } from "./wellFormed.ts"
 import { creditIsConserved, crossesOnce, notToldBack, peersFromTheCalled, scpGoesFirst, sequencesRise } from "./wire.ts"
 
 /** The properties that need no reading of frames: for runs that measure. */
@@ -25,6 +29,9 @@ export const cheapProperties: ReadonlyArray<Property> = [
   onlyRealPeers,
   oneSessionAPair,
   slotLimits,
+  peersAreSessions,
+  refusalsAreTrue,
+  configuredAreConnected,
   honestPeersAreNotBlamed,
   noDefects,
   bansHold,
@@ -49,6 +56,10 @@ export const allProperties: ReadonlyArray<Property> = [
   notToldBack,
   peersFromTheCalled,
   demandRules,
+  demandsHaveTheirTime,
+  demandsAreRetried,
   breachesEndSessions,
-  demandsAreRetried
+  answersHaveALimit,
+  onlyWellFormed,
+  pendingEnd
 ]

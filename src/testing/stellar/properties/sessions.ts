@@ -5,7 +5,9 @@ import { Effect } from "effect"
 import { format } from "../../../core/PeerAddress.ts"
 import type { PeerId } from "../../../core/PeerId.ts"
 import { isDialable } from "../../../core/RoutableAddress.ts"
+import type { OverlayEvent, PeerInfo } from "../../../services/Overlay.ts"
 import type { Direction } from "../../../services/Peers.ts"
+import type { Stellar } from "../../../services/stellar/Overlay.ts"
 import { entryOf, isHonest, nodeAt, nodeOf, type Property } from "./Property.ts"
 
 /** Who is authenticated is who sits at that machine. */
@@ -29,11 +31,23 @@ export const onlyRealPeers: Property = {
 }
 
 /** Whose session is live, by node: kept by its events, forgotten at its end. */
-class LiveSessions {
+export class LiveSessions {
   private readonly byNode = new Map<number, Map<PeerId, Direction>>()
 
   of(node: number): Map<PeerId, Direction> {
     return entryOf(this.byNode)(node, () => new Map())
+  }
+
+  /** How many of a direction there are. */
+  count(node: number, direction: Direction): number {
+    let count = 0
+    for (const each of this.of(node).values()) if (each === direction) count += 1
+    return count
+  }
+
+  event(node: number, event: OverlayEvent<Stellar>): void {
+    if (event._tag === "PeerLeft") this.of(node).delete(event.id)
+    else if (event._tag === "PeerJoined") this.of(node).set(event.peer.id, event.peer.direction)
   }
 
   forget(node: number): void {
@@ -49,10 +63,10 @@ export const oneSessionAPair: Property = {
     const live = new LiveSessions()
     return {
       event: (node, event) => {
-        if (event._tag === "PeerLeft") live.of(node).delete(event.id)
-        if (event._tag !== "PeerJoined") return
-        if (live.of(node).has(event.peer.id)) violated(node, `${event.peer.id} has two`)
-        live.of(node).set(event.peer.id, event.peer.direction)
+        if (event._tag === "PeerJoined" && live.of(node).has(event.peer.id)) {
+          violated(node, `${event.peer.id} has two`)
+        }
+        live.event(node, event)
       },
       ended: (node) => live.forget(node)
     }
@@ -67,17 +81,59 @@ export const slotLimits: Property = {
     const live = new LiveSessions()
     return {
       event: (node, event) => {
-        if (event._tag === "PeerLeft") live.of(node).delete(event.id)
+        live.event(node, event)
         if (event._tag !== "PeerJoined") return
-        const peers = live.of(node)
-        peers.set(event.peer.id, event.peer.direction)
         const { direction } = event.peer
-        const count = [...peers.values()].filter((each) => each === direction).length
+        const count = live.count(node, direction)
         const config = run.nodes[node]?.config
         const limit = direction === "inbound" ? config?.maxInbound : config?.maxOutbound
         if (limit !== undefined && count > limit) violated(node, `${count} ${direction} peers, and ${limit} slots`)
       },
       ended: (node) => live.forget(node)
+    }
+  }
+}
+
+/** A node says of its peers what its events have said. */
+export const peersAreSessions: Property = {
+  name: "the peers of a node are those that its events tell of",
+  doc:
+    "Who has joined and not left, and nobody else, is in its list, with the same direction: looked at at the end of each second in which any of them has changed.",
+  watch: (run, violated) => {
+    const live = new LiveSessions()
+    const changed = new Set<number>()
+    const differenceOf = (node: number, peers: ReadonlyArray<PeerInfo<Stellar>>): string | undefined => {
+      const sessions = live.of(node)
+      const stranger = peers.find(({ direction, id }) => sessions.get(id) !== direction)
+      if (stranger !== undefined) return `${stranger.id} is in the list, ${stranger.direction}`
+      if (peers.length === sessions.size) return undefined
+      return `${sessions.size} have joined and not left, ${peers.length} are in the list`
+    }
+    const look = (node: number): void => {
+      const face = run.nodes[node]?.overlay()
+      if (face === undefined || !isHonest(run, node)) return
+      const difference = Effect.map(face.peers, (peers) => {
+        // The node may have ended meanwhile.
+        return run.nodes[node]?.overlay() === face ? differenceOf(node, peers) : undefined
+      })
+      run.fork(Effect.gen(function*() {
+        if ((yield* difference) === undefined) return
+        // Of who comes in this instant the event may be on its way: who differs a little later differs.
+        yield* Effect.sleep("1 milli")
+        const detail = yield* difference
+        if (detail !== undefined) violated(node, detail)
+      }))
+    }
+    return {
+      event: (node, event) => {
+        live.event(node, event)
+        changed.add(node)
+      },
+      ended: (node) => live.forget(node),
+      second: () => {
+        changed.forEach(look)
+        changed.clear()
+      }
     }
   }
 }

@@ -2,15 +2,10 @@
  * Properties of what honest nodes send, frame by frame: sequence, credit, who is told what, what goes first.
  */
 import * as ItemHash from "../../../core/ItemHash.ts"
-import type { PeerId } from "../../../core/PeerId.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
-import type { Flooded } from "../../../services/stellar/Application.ts"
 import type { WireFrame, WireWay } from "../Wiretap.ts"
-import { entryOf, type Hooks, isHonest, nodeAt, type Property, type Watched } from "./Property.ts"
-
-const isFlood = (kind: number): boolean =>
-  kind === MessageType.SCP_MESSAGE || kind === MessageType.TRANSACTION || kind === MessageType.FLOOD_ADVERT
-  || kind === MessageType.FLOOD_DEMAND
+import { Crossings, isFlood } from "./crossings.ts"
+import { byWay, isHonest, nodeAt, type Property } from "./Property.ts"
 
 const isBulk = (kind: number): boolean => isFlood(kind) && kind !== MessageType.SCP_MESSAGE
 
@@ -64,8 +59,7 @@ export const creditIsConserved: Property = {
     "An honest node sends no more than it was granted; it grants its first credit once, then what has come and no more; and at the end of the run no full batch is owed.",
   watch: (run, violated) => {
     // By the way that the flood messages go.
-    const accounts = new WeakMap<WireWay, Account>()
-    const of = (way: WireWay): Account => entryOf(accounts)(way, account)
+    const of = byWay(account)
     // The last way between two honest nodes that was used behind the handshake, and which of them are sessions of now.
     const latest = new Map<string, WireWay>()
     const live = new Map<string, readonly [from: number, to: number]>()
@@ -146,71 +140,20 @@ export const creditIsConserved: Property = {
   }
 }
 
-/** What has crossed one way of a link, and what its sender has heard on the other. */
-interface Crossed {
-  readonly messages: Map<string, number>
+/** What an honest node has told over one way of a link. */
+interface Told {
   readonly adverts: Set<ItemHash.ItemHash>
-  readonly demanded: Set<ItemHash.ItemHash>
-  /** When statements, and adverts, came to the sender. */
-  readonly heard: Map<ItemHash.ItemHash, number>
-  /** When questions for statements came to the sender. */
-  readonly askedMicros: Array<number>
-  bulkMicros: number
-  readonly sinceMicros: number
+  readonly messages: Set<ItemHash.ItemHash>
+  /** How many copies, of what was told more than once. */
+  readonly copies: Map<ItemHash.ItemHash, number>
 }
 
-const crossedOf = (nowMicros: () => number) => {
-  const crossings = new WeakMap<WireWay, Crossed>()
-  return (way: WireWay): Crossed =>
-    entryOf(crossings)(way, () => ({
-      messages: new Map(),
-      adverts: new Set(),
-      demanded: new Set(),
-      heard: new Map(),
-      askedMicros: [],
-      bulkMicros: -1,
-      sinceMicros: nowMicros()
-    }))
-}
+const told = (): Told => ({ adverts: new Set(), messages: new Set(), copies: new Map() })
 
-/** How often a statement may have been asked for: each question is answered with what was accepted before it. */
-const answersTo = ({ askedMicros }: Crossed, acceptedMicros = 0): number =>
-  askedMicros.filter((atMicros) => atMicros >= acceptedMicros).length
-
-/** When each node has said or accepted a message. */
-class Accepted {
-  private readonly byNode = new Map<
-    number,
-    Map<ItemHash.ItemHash, { readonly atMicros: number; readonly from: PeerId }>
-  >()
-
-  private note(node: number, { from, hash }: Flooded, atMicros: number): void {
-    const known = entryOf(this.byNode)(
-      node,
-      () => new Map<ItemHash.ItemHash, { readonly atMicros: number; readonly from: PeerId }>()
-    )
-    if (!known.has(hash)) known.set(hash, { atMicros, from })
-  }
-
-  of(node: number, hash: ItemHash.ItemHash): number | undefined {
-    return this.byNode.get(node)?.get(hash)?.atMicros
-  }
-
-  /** The peer that it was accepted from; of what the node said itself, the node. */
-  sourceOf(node: number, hash: ItemHash.ItemHash): PeerId | undefined {
-    return this.byNode.get(node)?.get(hash)?.from
-  }
-
-  /** What keeps it up to date. */
-  hooks(run: Watched): Hooks {
-    return {
-      said: (node, message) => this.note(node, message, run.nowMicros()),
-      processed: (node, message, isAccepted) => {
-        if (isAccepted) this.note(node, message, run.nowMicros())
-      },
-      ended: (node) => void this.byNode.delete(node)
-    }
-  }
+/** Whether the set has grown by it. */
+const isNew = <A>(set: Set<A>, one: A): boolean => {
+  const { size } = set
+  return set.add(one).size > size
 }
 
 /** Told once, on each link. */
@@ -219,39 +162,36 @@ export const crossesOnce: Property = {
   doc:
     "An honest node sends a transaction only to who demanded it, once; it advertises a hash once; a statement once, and once more for each time that it was asked for its statements since it has it.",
   watch: (run, violated) => {
-    const of = crossedOf(run.nowMicros)
-    const accepted = new Accepted()
-    return {
-      ...accepted.hooks(run),
-      arrived: ({ hashes, kind, way }) => {
-        if (kind === MessageType.GET_SCP_STATE) of(way.back).askedMicros.push(run.nowMicros())
-        if (kind === MessageType.FLOOD_DEMAND) { for (const hash of hashes) of(way.back).demanded.add(hash) }
-      },
+    const crossings = Crossings.of(run)
+    const toldOver = byWay(told)
+    const allowedOf = ({ kind, way }: WireFrame, node: number, hash: ItemHash.ItemHash): number => {
+      if (kind !== MessageType.SCP_MESSAGE) return crossings.over(way.back).demanded.has(hash) ? 1 : 0
+      return 1 + crossings.questionsOver(way.back, crossings.acceptance(node, hash)?.atMicros ?? 0)
+    }
+    return crossings.feeding({
       sent: (frame) => {
         const { hash, hashes, kind, way } = frame
         const { fromNode } = way
         if (!isHonest(run, fromNode)) return
-        const crossed = of(way)
         if (kind === MessageType.FLOOD_ADVERT) {
+          const { adverts } = toldOver(way)
           for (const one of hashes) {
-            if (crossed.adverts.has(one)) violated(fromNode, `advert of ${ItemHash.toHex(one)} ${toText(frame)}`)
-            crossed.adverts.add(one)
+            if (!isNew(adverts, one)) violated(fromNode, `advert of ${ItemHash.toHex(one)} ${toText(frame)}`)
           }
         }
         if (hash === undefined) return
-        const name = `${kind} ${hash}`
-        const copies = (crossed.messages.get(name) ?? 0) + 1
-        crossed.messages.set(name, copies)
-        const allowed = kind === MessageType.SCP_MESSAGE
-          ? 1 + answersTo(crossed, accepted.of(fromNode, hash))
-          : crossed.demanded.has(hash)
-          ? 1
-          : 0
-        if (copies > allowed) {
-          violated(fromNode, `${copies} copies of ${ItemHash.toHex(hash)} ${toText(frame)}, ${allowed} allowed`)
+        const { copies, messages } = toldOver(way)
+        const isFirst = isNew(messages, hash)
+        // Mostly: everybody is told each statement.
+        if (isFirst && kind === MessageType.SCP_MESSAGE) return
+        const count = isFirst ? 1 : (copies.get(hash) ?? 1) + 1
+        copies.set(hash, count)
+        const allowed = allowedOf(frame, fromNode, hash)
+        if (count > allowed) {
+          violated(fromNode, `${count} copies of ${ItemHash.toHex(hash)} ${toText(frame)}, ${allowed} allowed`)
         }
       }
-    }
+    })
   }
 }
 
@@ -261,30 +201,26 @@ export const scpGoesFirst: Property = {
   doc:
     "From the moment at which a statement could go to a peer until it goes, no advert, demand or transaction goes to that peer in a later instant.",
   watch: (run, violated) => {
-    const of = crossedOf(run.nowMicros)
-    const accepted = new Accepted()
-    return {
-      ...accepted.hooks(run),
-      arrived: ({ kind, way }) => {
-        if (kind === MessageType.GET_SCP_STATE) of(way.back).askedMicros.push(run.nowMicros())
-      },
+    const crossings = Crossings.of(run)
+    const outOf = byWay(() => ({ sinceMicros: run.nowMicros(), bulkMicros: -1 }))
+    return crossings.feeding({
       sent: (frame) => {
         const { hash, kind, way } = frame
         if (!isHonest(run, way.fromNode)) return
-        const crossed = of(way)
-        if (isBulk(kind)) crossed.bulkMicros = run.nowMicros()
-        if (kind !== MessageType.SCP_MESSAGE || hash === undefined) return
+        const out = outOf(way)
+        if (isBulk(kind)) out.bulkMicros = run.nowMicros()
+        if (kind !== MessageType.SCP_MESSAGE || hash === undefined || out.bulkMicros <= out.sinceMicros) return
         // What is asked for goes when it is asked for, however old it is.
         const since = Math.max(
-          accepted.of(way.fromNode, hash) ?? 0,
-          crossed.askedMicros.at(-1) ?? 0,
-          crossed.sinceMicros
+          crossings.acceptance(way.fromNode, hash)?.atMicros ?? 0,
+          crossings.over(way.back).askedMicros.at(-1) ?? 0,
+          out.sinceMicros
         )
-        if (crossed.bulkMicros > since) {
+        if (out.bulkMicros > since) {
           violated(way.fromNode, `${ItemHash.toHex(hash)} ${toText(frame)} has waited since ${since} us`)
         }
       }
-    }
+    })
   }
 }
 
@@ -294,23 +230,17 @@ export const notToldBack: Property = {
   doc:
     "What had come from a peer, or was on offer there, before it was accepted, is neither flooded nor advertised to that peer; only questions bring a statement there.",
   watch: (run, violated) => {
-    const of = crossedOf(run.nowMicros)
-    const accepted = new Accepted()
+    const crossings = Crossings.of(run)
+    const copiesOver = byWay(() => new Map<ItemHash.ItemHash, number>())
     const isTold = (way: WireWay, from: number, hash: ItemHash.ItemHash): boolean => {
-      const heardMicros = of(way).heard.get(hash)
-      const acceptedMicros = accepted.of(from, hash)
-      if (heardMicros === undefined || acceptedMicros === undefined) return false
+      const heardMicros = crossings.over(way.back).heardMicros.get(hash)
+      if (heardMicros === undefined) return false
+      const accepted = crossings.acceptance(from, hash)
+      if (accepted === undefined) return false
       // Of two that come in one instant, one is the first.
-      return heardMicros < acceptedMicros || accepted.sourceOf(from, hash) === way.back.claimed
+      return heardMicros < accepted.atMicros || accepted.from === way.back.claimed
     }
-    return {
-      ...accepted.hooks(run),
-      arrived: ({ hash, hashes, kind, way }) => {
-        const { askedMicros, heard } = of(way.back)
-        if (kind === MessageType.GET_SCP_STATE) askedMicros.push(run.nowMicros())
-        if (kind !== MessageType.SCP_MESSAGE && kind !== MessageType.FLOOD_ADVERT) return
-        for (const one of hash === undefined ? hashes : [hash]) if (!heard.has(one)) heard.set(one, run.nowMicros())
-      },
+    return crossings.feeding({
       sent: (frame) => {
         const { hash, hashes, kind, way } = frame
         const { fromNode } = way
@@ -321,14 +251,14 @@ export const notToldBack: Property = {
           }
         }
         if (kind !== MessageType.SCP_MESSAGE || hash === undefined || !isTold(way, fromNode, hash)) return
-        const crossed = of(way)
-        const copies = (crossed.messages.get(hash) ?? 0) + 1
-        crossed.messages.set(hash, copies)
-        if (copies > answersTo(crossed, accepted.of(fromNode, hash))) {
+        const copies = copiesOver(way)
+        const count = (copies.get(hash) ?? 0) + 1
+        copies.set(hash, count)
+        if (count > crossings.questionsOver(way.back, crossings.acceptance(fromNode, hash)?.atMicros ?? 0)) {
           violated(fromNode, `${ItemHash.toHex(hash)} ${toText(frame)}`)
         }
       }
-    }
+    })
   }
 }
 
