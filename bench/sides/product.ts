@@ -16,6 +16,7 @@ import * as NodeAddressResolver from "../../src/layers/node/NodeAddressResolver.
 import * as NodeCrypto from "../../src/layers/node/NodeCrypto.ts"
 import * as TcpTransport from "../../src/layers/node/TcpTransport.ts"
 import * as RuntimeFloodGate from "../../src/layers/runtime/RuntimeFloodGate.ts"
+import * as RuntimeItemFetcher from "../../src/layers/runtime/RuntimeItemFetcher.ts"
 import * as RuntimeOwnAddress from "../../src/layers/runtime/RuntimeOwnAddress.ts"
 import * as RuntimePeers from "../../src/layers/runtime/RuntimePeers.ts"
 import * as StellarFlowControl from "../../src/layers/stellar/StellarFlowControl.ts"
@@ -146,6 +147,14 @@ const telling = (onChunk: () => void) =>
 
 /** What a sender of SCP messages never asks for. */
 const unused = Layer.mergeAll(
+  RuntimeItemFetcher.layer({
+    ask: () => false,
+    knows: () => false,
+    shed: () => {},
+    items: 0,
+    messages: 0,
+    bytes: 0
+  }),
   Layer.succeed(ConnectionManager, {
     learn: () => 0,
     addressesFor: () => Effect.succeed([]),

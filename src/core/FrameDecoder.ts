@@ -27,4 +27,9 @@ export interface FrameDecoder {
   readonly setLimit: (maxBodyBytes: number) => void
   /** Bytes held: parts of a frame, or frames behind a stop. */
   readonly heldBytes: () => number
+  /**
+   * How long the first frame is that is held, in bytes with its header: 0 if none was begun, the header alone while that is not
+   * complete. It is whole, and behind a stop, if as many bytes are held.
+   */
+  readonly frameBytes: () => number
 }

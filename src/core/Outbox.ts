@@ -2,8 +2,8 @@
  * What waits to be sent to one peer: first what spends no credit, then four rings by priority.
  *
  * A ring can be looked at against credit before anything is taken; a plain queue cannot. A head without credit lets the
- * next, lower ring go on. Each ring has its limits; at a limit the oldest are shed and counted, because what is newest is
- * what the peer still lacks.
+ * next, lower ring go on. Each ring has its limits; at a limit the oldest messages of the sender that holds most of the ring
+ * are shed and counted: what is newest is what the peer still lacks, and who floods costs only itself.
  */
 import { PRIORITIES, type Priority } from "./Priority.ts"
 
@@ -25,6 +25,21 @@ export interface SendCredit {
   readonly spend: (size: number) => void
 }
 
+/** What a network knows of the messages of one ring. One object serves all outboxes of a node. */
+export interface QueueRule {
+  /** The ring that it is about. */
+  readonly priority: Priority
+  /** A whole number from 1 to 2^30 - 1, the same for two messages of which one may replace the other. A sieve, and no proof. */
+  readonly subject: (message: Uint8Array) => number
+  /** Whether the message makes the queued one, which has the same subject, needless. */
+  readonly replaces: (message: Uint8Array, queued: Uint8Array) => boolean
+  /** Whether nobody needs the message any more. */
+  readonly isOutdated: (message: Uint8Array) => boolean
+}
+
+/** The sender of what did not come from a peer. Those that did come have the peer's slot, which is 0 or more. */
+export const NO_SENDER = -1
+
 /** Who takes messages out of an outbox. */
 export interface Taker {
   /** Takes a message, or answers `false`: it stays. Must not offer: what it was handed is still in its ring. */
@@ -34,7 +49,17 @@ export interface Taker {
 interface Entry {
   readonly message: Uint8Array
   readonly units: number
-  readonly atMillis: number
+  atMillis: number
+  /** From whom we had it: a slot, or `NO_SENDER`. */
+  readonly from: number
+  /** What the rule says that it is about; 0 while it was not asked: what leaves at once never is. */
+  subject: number
+}
+
+/** What a sender has in a ring. */
+interface Share {
+  units: number
+  bytes: number
 }
 
 /** A first-in-first-out ring that grows by doubling and counts what it holds. */
@@ -44,6 +69,8 @@ class Ring {
   private entries: Array<Entry | undefined> = []
   private head = 0
   private length = 0
+  /** By sender. Kept from when something has to be shed until the ring is empty: most rings never need it. */
+  private shares: Map<number, Share> | undefined
 
   peek(): Entry | undefined {
     return this.length === 0 ? undefined : this.entries[this.head]
@@ -53,8 +80,7 @@ class Ring {
     if (this.length === this.entries.length) this.grow()
     this.entries[(this.head + this.length) & (this.entries.length - 1)] = entry
     this.length += 1
-    this.units += entry.units
-    this.bytes += entry.message.length
+    this.count(entry, 1)
   }
 
   shift(): Entry | undefined {
@@ -63,9 +89,82 @@ class Ring {
     this.entries[this.head] = undefined
     this.head = (this.head + 1) & (this.entries.length - 1)
     this.length -= 1
-    this.units -= entry.units
-    this.bytes -= entry.message.length
+    this.count(entry, -1)
     return entry
+  }
+
+  /** Puts the entry in the place of the oldest one that it replaces; `false` if there is none. */
+  replace(entry: Entry, rule: QueueRule): boolean {
+    if (this.length === 0) return false
+    const mask = this.entries.length - 1
+    entry.subject = rule.subject(entry.message)
+    for (let i = 0; i < this.length; i++) {
+      const queued = this.entries[(this.head + i) & mask]!
+      if (queued.subject === 0) queued.subject = rule.subject(queued.message)
+      if (queued.subject !== entry.subject || !rule.replaces(entry.message, queued.message)) continue
+      this.entries[(this.head + i) & mask] = entry
+      this.count(queued, -1)
+      this.count(entry, 1)
+      return true
+    }
+    return false
+  }
+
+  /** Takes out what does not pass. How many entries those were. */
+  retain(passes: (message: Uint8Array) => boolean): number {
+    const before = this.length
+    for (let i = 0; i < before; i++) {
+      const entry = this.shift()!
+      if (passes(entry.message)) this.push(entry)
+    }
+    return before - this.length
+  }
+
+  /** Moves the times of all entries on, up to now. */
+  postpone(byMillis: number, nowMillis: number): void {
+    for (const entry of this.entries) {
+      if (entry !== undefined) entry.atMillis = Math.min(nowMillis, entry.atMillis + byMillis)
+    }
+  }
+
+  /** Takes out the oldest entry of the sender that holds most. `undefined` if the ring is empty. */
+  shed(by: keyof Share): { readonly units: number; readonly isOverShare: boolean } | undefined {
+    const shares = this.shares ??= this.countedShares()
+    let heaviest = NO_SENDER
+    let most = 0
+    for (const [sender, share] of shares) {
+      if (share[by] <= most) continue
+      heaviest = sender
+      most = share[by]
+    }
+    const isOverShare = most * shares.size > this[by]
+    const mask = this.entries.length - 1
+    for (let i = 0; i < this.length; i++) {
+      const entry = this.entries[(this.head + i) & mask]!
+      if (entry.from !== heaviest) continue
+      // Those before it move up, which keeps the order; the head then goes as if it were the one.
+      for (let at = i; at > 0; at--) this.entries[(this.head + at) & mask] = this.entries[(this.head + at - 1) & mask]
+      this.entries[this.head] = entry
+      this.shift()
+      return { units: entry.units, isOverShare }
+    }
+    return undefined
+  }
+
+  private count(entry: Entry, sign: 1 | -1): void {
+    this.units += sign * entry.units
+    this.bytes += sign * entry.message.length
+    if (this.shares === undefined) return
+    if (this.length === 0) this.shares = undefined
+    else countShare(this.shares, entry, sign)
+  }
+
+  private countedShares(): Map<number, Share> {
+    const shares = new Map<number, Share>()
+    for (const entry of this.entries) {
+      if (entry !== undefined) countShare(shares, entry, 1)
+    }
+    return shares
   }
 
   private grow(): void {
@@ -76,10 +175,28 @@ class Ring {
   }
 }
 
+const countShare = (shares: Map<number, Share>, { from, message, units }: Entry, sign: 1 | -1): void => {
+  const share = shares.get(from)
+  if (share === undefined) {
+    shares.set(from, { units, bytes: message.length })
+    return
+  }
+  share.units += sign * units
+  share.bytes += sign * message.length
+  // Every message has a byte, so a sender without any has no entry.
+  if (share.bytes === 0) shares.delete(from)
+}
+
 /** The outbox of one peer. Owned by its session. */
 export class Outbox {
   /** Units shed to make room, by priority. */
   readonly shedUnits: [number, number, number, number] = [0, 0, 0, 0]
+  /** Of those, units of a sender that held more than an equal share of the ring, by priority. */
+  readonly shedOverShare: [number, number, number, number] = [0, 0, 0, 0]
+  /** Messages in whose place a later one went. */
+  replaced = 0
+  /** Messages taken out because nobody needed them any more. */
+  outdated = 0
   private readonly credit: SendCredit
   private readonly control = new Ring()
   /** Made when something first comes: most peers are sent two kinds of messages. */
@@ -87,10 +204,12 @@ export class Outbox {
   /** How many messages wait in all rings: mostly none, and then no ring need be looked at. */
   private waiting = 0
   private limits: OutboxLimits
+  private readonly rule: QueueRule | undefined
 
-  constructor(limits: OutboxLimits, credit: SendCredit) {
+  constructor(limits: OutboxLimits, credit: SendCredit, rule?: QueueRule) {
     this.limits = limits
     this.credit = credit
+    this.rule = rule
   }
 
   /** Sets other limits; what is already in stays. */
@@ -106,30 +225,61 @@ export class Outbox {
     const limits = this.limits.control
     if (this.control.units + 1 > limits.units) return false
     if (this.control.bytes + message.length > limits.bytes && this.control.units > 0) return false
-    this.control.push({ message, units: 1, atMillis })
+    this.control.push({ message, units: 1, atMillis, from: NO_SENDER, subject: 0 })
     this.waiting += 1
     return true
   }
 
   /**
-   * Takes a message that spends credit; the oldest of its ring are shed and counted until it fits its limits. One that
-   * could never fit is shed itself, and costs no other its place.
+   * Takes a message that spends credit: in the place of one that it replaces, or behind the others of its ring. Beyond the
+   * ring's limits the oldest of the sender that holds most of it are shed and counted. One that could never fit is shed itself,
+   * and costs no other its place.
+   *
+   * `from` is the slot of the peer from whom we had it.
    */
-  offer(priority: Priority, message: Uint8Array, units: number, atMillis: number): void {
+  offer(priority: Priority, message: Uint8Array, units: number, atMillis: number, from: number = NO_SENDER): void {
     const limits = this.limits.rings[priority]
     if (units > limits.units || message.length > limits.bytes) {
       this.shedUnits[priority] += units
       return
     }
     const ring = this.rings[priority] ??= new Ring()
-    ring.push({ message, units, atMillis })
-    this.waiting += 1
-    while (ring.units > limits.units || ring.bytes > limits.bytes) {
-      const oldest = ring.shift()
-      if (oldest === undefined) return
-      this.waiting -= 1
-      this.shedUnits[priority] += oldest.units
+    const entry: Entry = { message, units, atMillis, from, subject: 0 }
+    const { rule } = this
+    if (rule !== undefined && rule.priority === priority && ring.replace(entry, rule)) {
+      this.replaced += 1
+    } else {
+      ring.push(entry)
+      this.waiting += 1
     }
+    if (ring.units > limits.units || ring.bytes > limits.bytes) this.shed(priority, ring, limits)
+  }
+
+  private shed(priority: Priority, ring: Ring, limits: RingLimits): void {
+    while (ring.units > limits.units || ring.bytes > limits.bytes) {
+      const gone = ring.shed(ring.units > limits.units ? "units" : "bytes")
+      if (gone === undefined) return
+      this.waiting -= 1
+      this.shedUnits[priority] += gone.units
+      if (gone.isOverShare) this.shedOverShare[priority] += gone.units
+    }
+  }
+
+  /** Takes out what the rule says that nobody needs any more. */
+  dropOutdated(): void {
+    const { rule } = this
+    const ring = rule && this.rings[rule.priority]
+    if (rule === undefined || ring?.peek() === undefined) return
+    const gone = ring.retain((message) => !rule.isOutdated(message))
+    this.waiting -= gone
+    this.outdated += gone
+  }
+
+  /** Makes all that waits younger by so much, but not of later than now: the time was lost here, and not at the peer. */
+  postpone(byMillis: number, nowMillis: number): void {
+    if (this.waiting === 0) return
+    this.control.postpone(byMillis, nowMillis)
+    for (const ring of this.rings) ring?.postpone(byMillis, nowMillis)
   }
 
   /** Whether anything waits, sendable or not. */

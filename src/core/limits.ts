@@ -47,6 +47,25 @@ export const FEELER_INTERVAL_MILLIS = 120_000
 
 /** Banned identities. Ours: bans are made by people, one by one; at the bound the next one is refused and says so. */
 export const BAN_LIST_ENTRIES = 65_536
+/** Characters of the note of a ban. Ours: a line for the next operator, and no more than 16 MiB in a full list. */
+export const BAN_NOTE_CHARACTERS = 256
+
+// Fetches (the rules are those of stellar-core's item fetcher; nothing in them is particular to its network)
+
+/** A peer that was asked for an item has this long to answer before the next one is asked (core: MS_TO_WAIT_FOR_FETCH_REPLY). */
+export const FETCH_REPLY_MILLIS = 1500
+/** When all peers were asked, the next round begins after so many such waits as there were rounds, but not more than this many. */
+export const FETCH_REBUILDS_COUNTED = 10
+/** Peers whose latency differs by less than this count as equally near. */
+export const FETCH_LATENCY_BUCKET_MILLIS = 500
+/** A peer that has answered no ping counts as this far away, and so is asked last: a day, as in core. */
+export const FETCH_UNKNOWN_LATENCY_MILLIS = 86_400_000
+/** Items that are looked for at once. Ours: a quorum set of each of 1,000 nodes, and as many sets of transactions. */
+export const FETCHED_ITEMS = 2048
+/** Messages that wait for items. Ours: 12 epochs of 160 nodes with 4 messages each; beyond it the one that waits longest is let go. */
+export const FETCH_WAITING_MESSAGES = 8192
+/** Bytes of those messages. Ours: 4 KiB each; likewise. */
+export const FETCH_WAITING_BYTES = 33_554_432
 
 // Databases
 

@@ -6,6 +6,7 @@
  */
 import type { Effect, Stream } from "effect"
 import { Schema } from "effect"
+import type { Ban, BanOptions } from "../core/Ban.ts"
 import type { Grant } from "../core/CreditLedger.ts"
 import type { DropReason } from "../core/DropReason.ts"
 import type { ItemHash } from "../core/ItemHash.ts"
@@ -29,6 +30,14 @@ export interface Network {
   readonly DropReason: DropReason
 }
 
+/** Messages that came from a peer, and their bytes: what was new to us, and what was not. */
+export interface Reception {
+  readonly newMessages: number
+  readonly newBytes: number
+  readonly duplicateMessages: number
+  readonly duplicateBytes: number
+}
+
 /** A live peer, for people to look at. */
 export interface PeerInfo<N extends Network> {
   readonly id: N["PeerId"]
@@ -49,6 +58,14 @@ export interface PeerInfo<N extends Network> {
   readonly messagesWritten: number
   readonly bytesRead: number
   readonly bytesWritten: number
+  /** Chunks that the link gave. */
+  readonly chunksRead: number
+  /** Writes that the link was given. */
+  readonly writes: number
+  /** What it flooded to us: for the first time, or what somebody had told us before. */
+  readonly flooded: Reception
+  /** Items that it gave: those that somebody waited for are new. */
+  readonly fetched: Reception
   /** Messages shed from its outbox because it was full. */
   readonly shed: number
 }
@@ -112,11 +129,14 @@ export interface OverlayShape<N extends Network> {
   readonly connect: (address: PeerAddress) => Effect.Effect<N["PeerId"], N["DropReason"]>
   /** Ends the session with this peer; tells whether there was one. Does not wait for the close. */
   readonly disconnect: (id: N["PeerId"]) => Effect.Effect<boolean>
-  /** Bans the node, now and after a restart, and ends its session. */
-  readonly ban: (id: N["PeerId"]) => Effect.Effect<void, BanListError>
+  /** Bans the node, now and after a restart, and ends its session, also one that is still being opened. */
+  readonly ban: (id: N["PeerId"], options?: BanOptions) => Effect.Effect<void, BanListError>
   /** Lifts a ban; tells whether there was one. */
   readonly unban: (id: N["PeerId"]) => Effect.Effect<boolean, BanListError>
+  /** Who is banned. */
   readonly banned: Effect.Effect<ReadonlyArray<N["PeerId"]>, BanListError>
+  /** The same with note, beginning and expiry. */
+  readonly bans: Effect.Effect<ReadonlyArray<Ban<N["PeerId"]>>, BanListError>
   /** Floods a message of this node to all who do not know it; gives how many were told. Never waits. */
   readonly broadcast: (message: N["Message"]) => Effect.Effect<number, MessageRefused>
   /** Says something to one peer; `false` if it is not here. Never waits: what spends credit goes into the peer's outbox. */

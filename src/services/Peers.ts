@@ -25,9 +25,10 @@ export interface Peer {
   readonly slot: number
   /**
    * Puts a message that spends credit into the peer's outbox. `false`: not taken (too long for this peer, or the peer is
-   * leaving). What was shed to make room is counted by the outbox.
+   * leaving). What was shed to make room is counted by the outbox. `from` is the slot of the peer from whom we had the message:
+   * where there is too much, those who sent most of it lose first.
    */
-  readonly offer: (priority: Priority, message: Uint8Array) => boolean
+  readonly offer: (priority: Priority, message: Uint8Array, from?: number) => boolean
   /** Puts a message that spends no credit into the outbox. `false`: the peer is leaving. */
   readonly offerControl: (message: Uint8Array) => boolean
   /** Tells the peer, in the network's own message, that these items can be had here. */

@@ -283,6 +283,7 @@ describe("The tables of a database", () => {
         "address_key",
         "address_places",
         "ban",
+        "ban_details",
         "effect_overlay_migrations",
         "peers"
       ])

@@ -52,7 +52,7 @@ const check = (acknowledged: ReadonlyArray<number>) =>
     const store = yield* PeerStore
     const bans = yield* BanList
     assert.deepStrictEqual(yield* sql`PRAGMA integrity_check`.values, [["ok"]])
-    const banned = new Set(yield* bans.all)
+    const banned = new Set((yield* bans.all).map(({ id }) => id))
     for (const number of acknowledged) {
       const [dialled, ...told] = yield* Effect.forEach(addressesOf(number), store.get)
       assert.deepInclude(dialled, { kind: "outbound", failures: 1 }, `${number}`)

@@ -51,7 +51,7 @@ const reading = (image: Image, config: WasmSqlite.WasmSqliteConfig) =>
     assert.deepStrictEqual(yield* sql`PRAGMA integrity_check`.values, [["ok"]])
     const store = yield* PeerStore
     const bans = yield* BanList
-    const banned = new Set(yield* bans.all)
+    const banned = new Set((yield* bans.all).map(({ id }) => id))
     let operations = 0
     let isOver = false
     for (let number = 0; number < 1000; number++) {

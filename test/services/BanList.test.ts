@@ -4,7 +4,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { TestClock } from "effect/testing"
 import { join } from "node:path"
+import { BAN_NOTE_CHARACTERS } from "../../src/core/limits.ts"
 import { PeerId } from "../../src/core/PeerId.ts"
 import * as Prng from "../../src/core/Prng.ts"
 import * as MemoryBanList from "../../src/layers/memory/MemoryBanList.ts"
@@ -32,6 +34,8 @@ const ways: ReadonlyArray<
   ["SQLite", (options) => sqlite(":memory:", options)]
 ]
 
+const idsOf = (list: BanList["Service"]) => Effect.map(list.all, (bans) => bans.map(({ id }) => id))
+
 const [ann, bob, cyd] = [PeerId("GANN"), PeerId("GBOB"), PeerId("GCYD")]
 
 describe.each(ways)("A list of bans in %s", (_, layer) => {
@@ -54,7 +58,7 @@ describe.each(ways)("A list of bans in %s", (_, layer) => {
       for (const id of [cyd, ann, bob, ann]) {
         yield* list.ban(id)
       }
-      assert.deepStrictEqual(yield* list.all, [ann, bob, cyd])
+      assert.deepStrictEqual(yield* idsOf(list), [ann, bob, cyd])
     }).pipe(Effect.provide(Layer.fresh(layer()))))
 
   it.effect("refuses a new ban when it is full, and says so", () =>
@@ -68,8 +72,92 @@ describe.each(ways)("A list of bans in %s", (_, layer) => {
       assert.include(error.message, "2 bans")
       yield* list.unban(bob)
       yield* list.ban(cyd)
-      assert.deepStrictEqual(yield* list.all, [ann, cyd])
+      assert.deepStrictEqual(yield* idsOf(list), [ann, cyd])
     }).pipe(Effect.provide(Layer.fresh(layer({ entries: 2 })))))
+
+  it.effect("shows note, beginning and expiry of each ban, as they were given last", () =>
+    Effect.gen(function*() {
+      const list = yield* BanList
+      yield* TestClock.setTime(1_700_000_000_123)
+      yield* list.ban(bob)
+      yield* list.ban(ann, { note: "sends \u0000 and ü", expiresAtMillis: 1_700_000_009_999 })
+      const permanent = { note: undefined, sinceMillis: 1_700_000_000_123, expiresAtMillis: undefined }
+      assert.deepStrictEqual(yield* list.all, [
+        { id: ann, note: "sends \u0000 and ü", sinceMillis: 1_700_000_000_123, expiresAtMillis: 1_700_000_009_999 },
+        { id: bob, ...permanent }
+      ])
+      yield* TestClock.adjust(1000)
+      yield* list.ban(ann)
+      yield* list.ban(bob, { note: "again" })
+      assert.deepStrictEqual(yield* list.all, [{ id: ann, ...permanent }, { id: bob, ...permanent, note: "again" }])
+    }).pipe(Effect.provide(Layer.fresh(layer()))))
+
+  it.effect("counts a ban as none from the millisecond of its expiry on", () =>
+    Effect.gen(function*() {
+      const list = yield* BanList
+      yield* list.ban(ann, { expiresAtMillis: 1000 })
+      yield* list.ban(bob)
+      yield* TestClock.setTime(999)
+      assert.isTrue(yield* list.isBanned(ann))
+      assert.deepStrictEqual(yield* idsOf(list), [ann, bob])
+      yield* TestClock.setTime(1000)
+      assert.isFalse(yield* list.isBanned(ann))
+      assert.deepStrictEqual(yield* idsOf(list), [bob])
+      assert.isFalse(yield* list.unban(ann))
+      yield* list.ban(ann)
+      assert.isTrue(yield* list.isBanned(ann))
+      assert.strictEqual((yield* list.all)[0]?.sinceMillis, 1000, "another ban than the one that has expired")
+    }).pipe(Effect.provide(Layer.fresh(layer()))))
+
+  it.effect("has room where bans have expired, and a new expiry for one who is banned while it is full", () =>
+    Effect.gen(function*() {
+      const list = yield* BanList
+      yield* list.ban(ann, { expiresAtMillis: 1000 })
+      yield* list.ban(bob, { expiresAtMillis: 1000 })
+      yield* list.ban(bob, { expiresAtMillis: 2000 })
+      assert.include((yield* Effect.flip(list.ban(cyd))).message, "full")
+      yield* TestClock.setTime(1000)
+      yield* list.ban(cyd)
+      assert.deepStrictEqual(yield* idsOf(list), [bob, cyd])
+    }).pipe(Effect.provide(Layer.fresh(layer({ entries: 2 })))))
+
+  it.effect("refuses a note that is too long, and an expiry that is no time to come, and leaves what there is", () =>
+    Effect.gen(function*() {
+      const list = yield* BanList
+      yield* TestClock.setTime(1000)
+      yield* list.ban(ann, { note: "n".repeat(BAN_NOTE_CHARACTERS), expiresAtMillis: 1001 })
+      const before = yield* list.all
+      const long = yield* Effect.flip(list.ban(ann, { note: "n".repeat(BAN_NOTE_CHARACTERS + 1) }))
+      assert.deepStrictEqual([long._tag, long.operation], ["BanListError", "ban"])
+      assert.include(long.message, `${BAN_NOTE_CHARACTERS}`)
+      for (const expiresAtMillis of [-1, 0, 999, 1000, 1000.5, NaN, Infinity]) {
+        const past = yield* Effect.flip(list.ban(ann, { expiresAtMillis }))
+        assert.include(past.message, "over already", `${expiresAtMillis}`)
+      }
+      assert.deepStrictEqual(yield* list.all, before)
+    }).pipe(Effect.provide(Layer.fresh(layer()))))
+})
+
+describe("A list of bans on a virtual disk", () => {
+  it.effect("forgets at the next start what has expired, and keeps the rest with all that was said of it", () =>
+    Effect.gen(function*() {
+      const disk = virtualDisk()
+      const build = <A, E>(use: (list: BanList["Service"]) => Effect.Effect<A, E>) =>
+        Effect.scoped(
+          Effect.flatMap(
+            Layer.build(Layer.fresh(SimulatedStores.layer(disk))),
+            (context) => use(Context.get(context, BanList))
+          )
+        )
+      yield* build((list) =>
+        Effect.andThen(list.ban(ann, { expiresAtMillis: 1000 }), list.ban(bob, { note: "why", expiresAtMillis: 1001 }))
+      )
+      yield* TestClock.setTime(1000)
+      assert.deepStrictEqual(yield* build((list) => list.all), [
+        { id: bob, note: "why", sinceMillis: 0, expiresAtMillis: 1001 }
+      ])
+      assert.deepStrictEqual([...disk.committed.bans.keys()], [bob])
+    }))
 })
 
 describe("A list of bans in a SQLite file", () => {
@@ -82,7 +170,7 @@ describe("A list of bans in a SQLite file", () => {
     Effect.gen(function*() {
       const filename = join(yield* temporaryFolder, "bans.db")
       yield* build(filename, (list) => Effect.andThen(list.ban(bob), list.ban(ann)))
-      assert.deepStrictEqual(yield* build(filename, (list) => list.all), [ann, bob])
+      assert.deepStrictEqual(yield* build(filename, idsOf), [ann, bob])
     }))
 
   it.effect("reads bans that others wrote", () =>
@@ -91,6 +179,44 @@ describe("A list of bans in a SQLite file", () => {
       const list = yield* BanList
       yield* sql`INSERT INTO ban (nodeid) VALUES (${ann})`
       assert.isTrue(yield* list.isBanned(ann))
+      assert.deepStrictEqual(yield* list.all, [
+        { id: ann, note: undefined, sinceMillis: undefined, expiresAtMillis: undefined }
+      ])
+    }).pipe(Effect.provide(sqlite(":memory:"))))
+
+  it.effect("writes bans where others read them, and takes them away there when they expire", () =>
+    Effect.gen(function*() {
+      const filename = join(yield* temporaryFolder, "bans.db")
+      yield* build(
+        filename,
+        (list) =>
+          Effect.andThen(
+            list.ban(ann, { expiresAtMillis: 1000 }),
+            list.ban(bob, { note: "why", expiresAtMillis: 1001 })
+          )
+      )
+      const ofOthers = Effect.provide(
+        Effect.flatMap(SqlClient, (sql) => sql`SELECT nodeid FROM ban ORDER BY nodeid`.values),
+        Layer.fresh(SqliteClient.layer({ filename }))
+      )
+      assert.deepStrictEqual(yield* ofOthers, [[ann], [bob]])
+      yield* TestClock.setTime(1000)
+      assert.deepStrictEqual(yield* build(filename, (list) => list.all), [
+        { id: bob, note: "why", sinceMillis: 0, expiresAtMillis: 1001 }
+      ])
+      assert.deepStrictEqual(yield* ofOthers, [[bob]])
+    }))
+
+  it.effect("does not end a ban of others by the expiry of an earlier one that others have lifted", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      const list = yield* BanList
+      yield* list.ban(ann, { note: "for a while", expiresAtMillis: 1000 })
+      yield* sql`DELETE FROM ban WHERE nodeid = ${ann}`
+      yield* sql`INSERT INTO ban (nodeid) VALUES (${ann})`
+      yield* TestClock.setTime(2000)
+      assert.isTrue(yield* list.isBanned(ann))
+      assert.strictEqual((yield* list.all)[0]?.note, undefined)
     }).pipe(Effect.provide(sqlite(":memory:"))))
 
   it.effect("stands beside the book of addresses in one database", () =>

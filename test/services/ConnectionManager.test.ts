@@ -2,12 +2,15 @@
  * The keeper of connections: whom it dials, when, and what it believes and tells.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Context, Effect, Exit, Layer, Logger, Metric, Scope } from "effect"
+import { Cause, Clock, Context, Effect, Exit, Layer, Logger, Metric, Random, Scope } from "effect"
 import * as AddressResolver from "effect/net/AddressResolver"
 import * as Dns from "effect/net/Dns"
 import * as NetAddress from "effect/net/NetAddress"
 import { TestClock } from "effect/testing"
+import { groupOf } from "../../src/core/AddressTables.ts"
 import { connectFailed, linkLost } from "../../src/core/DropReason.ts"
+import { HASH_KEY_BYTES } from "../../src/core/HalfSipHash.ts"
+import { ANCHOR_PEERS } from "../../src/core/limits.ts"
 import { format, type PeerAddress, tcpAddress } from "../../src/core/PeerAddress.ts"
 import { PeerId } from "../../src/core/PeerId.ts"
 import * as MemoryPeerStore from "../../src/layers/memory/MemoryPeerStore.ts"
@@ -27,6 +30,8 @@ interface World {
   readonly manager: ConnectionManager["Service"]
   /** Each dial: seconds since the start, and the address. */
   readonly dials: Array<readonly [number, string]>
+  /** Each feeler: seconds since the start, and the address. */
+  readonly feelers: Array<readonly [number, string]>
   /** Each look-up of a name: seconds since the start, and the name. */
   readonly lookups: Array<readonly [number, string]>
   /** Warnings and worse. */
@@ -40,18 +45,23 @@ interface World {
   readonly join: (direction: Direction, address: PeerAddress) => Pending
   readonly lose: (key: string) => void
   answer: (key: string) => Answer
+  /** What a feeler finds. */
+  feel: (key: string) => boolean | undefined | "hangs"
   isStoreBroken: boolean
 }
 
-type Settings = Partial<Runtime.ConnectionManagerOptions> & {
+type Settings = Partial<Omit<Runtime.ConnectionManagerOptions, "dial" | "feel">> & {
   readonly names?: ReadonlyArray<readonly [string, string]>
   readonly answer?: World["answer"]
+  readonly feel?: World["feel"]
+  /** What the book is kept on, to make it again; otherwise an empty one. */
+  readonly table?: MemoryPeerStore.PeerTable
   /** Fills the book before the keeper is there. */
   readonly before?: (store: PeerStore["Service"]) => Effect.Effect<unknown, PeerStoreError>
 }
 
 const OWN_PORT = 11_625
-const defaults: Omit<Runtime.ConnectionManagerOptions, "dial"> = {
+const defaults: Omit<Runtime.ConnectionManagerOptions, "dial" | "feel"> = {
   knownPeers: [],
   preferredPeers: [],
   defaultPort: 11_625,
@@ -68,28 +78,38 @@ const defaults: Omit<Runtime.ConnectionManagerOptions, "dial"> = {
   resolveRetry: "10 seconds",
   allowLocalAddresses: false,
   learnedAddresses: 1000,
-  sharedAddresses: 50
+  sharedAddresses: 50,
+  feelerInterval: "120 seconds"
 }
+
+/** An empty book, the same in each test. */
+const emptyTable = (): MemoryPeerStore.PeerTable => ({ rows: [], key: new Uint8Array(HASH_KEY_BYTES).fill(7) })
 
 const reason = linkLost("ended", "")
 const seconds = Effect.map(Clock.currentTimeMillis, (millis) => millis / 1000)
 /** An address of the open internet. */
 const ip = (host: number): string => `8.8.${host >> 8}.${host & 255}`
 const at = (host: number): PeerAddress => tcpAddress(ip(host), 11_625)
+/** An address of the open internet in a /16 of its own. */
+const far = (group: number, host = 1): PeerAddress =>
+  tcpAddress(`${20 + (group >> 8)}.${group & 255}.1.${host}`, 11_625)
+/** Somebody in a /16 of its own who tells, and is not told of. */
+const source = (group: number): PeerAddress => tcpAddress(`9.${group}.1.1`, 11_625)
 const range = (from: number, to: number): ReadonlyArray<number> => Array.from({ length: to - from }, (_, i) => from + i)
 const ips = (from: number, to: number): ReadonlyArray<string> => range(from, to).map(ip)
 
 /** A keeper in a world of its own, after its first round. */
 const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Return<World, never, Scope.Scope> {
-  const { answer = () => "joins", before, names = [], ...options } = settings
+  const { answer = () => "joins", before, feel = () => true, names = [], table = emptyTable(), ...options } = settings
   const dials: Array<readonly [number, string]> = []
+  const feelers: Array<readonly [number, string]> = []
   const lookups: Array<readonly [number, string]> = []
   const logged: Array<string> = []
   const interrupted: Array<string> = []
   const sessions = new Map<string, Pending>()
   let fibers = 0
 
-  const kept = yield* MemoryPeerStore.make()
+  const kept = yield* MemoryPeerStore.make(undefined, table)
   const guard = <A>(effect: Effect.Effect<A, PeerStoreError>): Effect.Effect<A, PeerStoreError> =>
     Effect.suspend(() =>
       world.isStoreBroken
@@ -98,11 +118,17 @@ const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Re
     )
   const store = PeerStore.of({
     ...kept,
-    ensure: (addresses) => guard(kept.ensure(addresses)),
+    learn: (addresses, from) => guard(kept.learn(addresses, from)),
     observe: (address, observed) => guard(kept.observe(address, observed)),
     attempt: (address) => guard(kept.attempt(address)),
     reset: (address) => guard(kept.reset(address)),
+    get: (address) => guard(kept.get(address)),
     candidates: (kind, limit) => guard(kept.candidates(kind, limit)),
+    toDial: (limit) => guard(kept.toDial(limit)),
+    feeler: guard(kept.feeler),
+    tested: (address, answered) => guard(kept.tested(address, answered)),
+    anchors: guard(kept.anchors),
+    setAnchors: (addresses) => guard(kept.setAnchors(addresses)),
     purge: (one) => guard(kept.purge(one))
   })
   const peers = Context.get(
@@ -159,6 +185,19 @@ const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Re
     yield* Effect.orDie(kept.succeed(address))
   })
 
+  const feelAt = Effect.fnUntraced(function*(address: PeerAddress) {
+    const key = format(address)
+    feelers.push([yield* seconds, key])
+    const found = world.feel(key)
+    if (found !== "hangs") return found
+    const pending = enter("outbound", address)
+    return yield* Effect.onInterrupt(Effect.never, () =>
+      Effect.sync(() => {
+        peers.leave(pending, reason)
+        interrupted.push(key)
+      }))
+  })
+
   const resolver = AddressResolver.layer().pipe(Layer.provide(Layer.succeed(
     Dns.Dns,
     Dns.make({
@@ -184,6 +223,7 @@ const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Re
       return manager
     },
     dials,
+    feelers,
     lookups,
     logged,
     interrupted,
@@ -200,6 +240,7 @@ const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Re
       peers.leave(pending, reason)
     },
     answer,
+    feel,
     isStoreBroken: false
   }
   const logger = Logger.make(({ cause, logLevel, message }) => {
@@ -208,13 +249,14 @@ const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Re
     }
   })
   const manager = Context.get(
-    yield* Layer.build(Runtime.layer({ ...defaults, ...options, dial }).pipe(Layer.provide(surroundings))).pipe(
-      Effect.provide(Logger.layer([logger])),
-      Effect.provideService(Metric.FiberRuntimeMetrics, {
-        recordFiberStart: () => fibers++,
-        recordFiberEnd: () => fibers--
-      })
-    ),
+    yield* Layer.build(Runtime.layer({ ...defaults, ...options, dial, feel: feelAt }).pipe(Layer.provide(surroundings)))
+      .pipe(
+        Effect.provide(Logger.layer([logger])),
+        Effect.provideService(Metric.FiberRuntimeMetrics, {
+          recordFiberStart: () => fibers++,
+          recordFiberEnd: () => fibers--
+        })
+      ),
     ConnectionManager
   )
   yield* TestClock.adjust(0)
@@ -296,7 +338,7 @@ describe("The choice of whom to dial", () => {
       const world = yield* build({
         preferredPeers: [ip(1)],
         knownPeers: [ip(2)],
-        before: (store) => store.ensure([at(3), at(4)])
+        before: (store) => store.learn([at(3), at(4)], at(200))
       })
       assert.deepStrictEqual(dialed(world).slice(0, 2), [format(at(1)), format(at(2))])
       assert.include([format(at(3)), format(at(4))], dialed(world)[2])
@@ -331,7 +373,7 @@ describe("The choice of whom to dial", () => {
     Effect.gen(function*() {
       const bad = ["10.0.0.1", "127.0.0.1", "192.168.1.1", "169.254.0.1", "0.0.0.1", "224.0.0.1"]
       const world = yield* build({
-        before: (store) => store.ensure(bad.map((one) => tcpAddress(one, 11_625))),
+        before: (store) => store.learn(bad.map((one) => tcpAddress(one, 11_625)), source(0)),
         listening: () => tcpAddress("0.0.0.0", OWN_PORT)
       })
       yield* wait(600)
@@ -347,7 +389,7 @@ describe("The choice of whom to dial", () => {
       const [local, own, all] = [tcpAddress("10.0.0.1", 9), tcpAddress("127.0.0.1", OWN_PORT), tcpAddress("0.0.0.1", 9)]
       const world = yield* build({
         allowLocalAddresses: true,
-        before: (store) => store.ensure([local, own, all]),
+        before: (store) => store.learn([local, own, all], source(0)),
         listening: () => tcpAddress("0.0.0.0", OWN_PORT)
       })
       yield* wait(600)
@@ -374,13 +416,315 @@ describe("The choice of whom to dial", () => {
   it.effect("falls no more, after the one purge at the start, on what has failed too often", () =>
     Effect.gen(function*() {
       const world = yield* build({
-        before: (store) => Effect.replicateEffect(store.attempt(at(1)), 120).pipe(Effect.andThen(store.ensure([at(2)])))
+        before: (store) =>
+          store.learn([far(1), far(2)], source(0)).pipe(
+            Effect.andThen(Effect.replicateEffect(store.attempt(far(1)), 120))
+          )
       })
       assert.strictEqual(yield* world.store.size, 1)
-      assert.deepStrictEqual(dialed(world), [format(at(2))])
+      assert.deepStrictEqual(dialed(world), [format(far(2))])
       yield* Effect.replicateEffect(world.store.attempt(at(3)), 120)
       yield* wait(60)
       assert.strictEqual(yield* world.store.size, 2)
+    }))
+})
+
+describe("What is drawn from the tables", () => {
+  /** Six groups of four addresses, each told by four. */
+  const groups = (store: PeerStore["Service"]) =>
+    Effect.forEach(
+      range(0, 16),
+      (teller) => store.learn(range(0, 6).map((group) => far(group, teller >> 2)), source(teller))
+    )
+  const groupsOf = (world: World): ReadonlyArray<number> =>
+    world.peers.all().flatMap(({ address, direction }) => direction === "outbound" ? [groupOf(address.ip)] : [])
+
+  it.effect("never makes two outbound peers of one /16 while others are there", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ before: groups, targetOutboundWithoutInbound: 6, dialsPerTick: 1 })
+      for (const present of range(1, 7)) {
+        assert.strictEqual(new Set(groupsOf(world)).size, present)
+        yield* wait(3)
+      }
+      for (const lost of [2, 0, 5]) {
+        const peer = world.peers.all()[lost]
+        world.lose(peer === undefined ? "" : format(peer.address))
+        yield* wait(30)
+        assert.strictEqual(new Set(groupsOf(world)).size, 6)
+        assert.strictEqual(groupsOf(world).length, 6)
+      }
+    }).pipe(Random.withSeed("groups")))
+
+  it.effect("is not of the /16 of a dial under way either, but that of who called us does not matter", () =>
+    Effect.gen(function*() {
+      const world = yield* build({
+        before: groups,
+        answer: () => "silent",
+        targetOutbound: 6,
+        dialsPerTick: 1,
+        firstTickDelay: "1 second"
+      })
+      world.join("inbound", far(3, 100))
+      yield* wait(60)
+      assert.strictEqual(new Set(world.dials.map(([_, key]) => groupOf(key.replace(/:.*/, "")))).size, 6)
+      assert.strictEqual(world.dials.length, 6)
+    }).pipe(Random.withSeed("dials")))
+
+  it.effect("may be of one /16 when nobody else is there", () =>
+    Effect.gen(function*() {
+      const world = yield* build({
+        before: (store) => Effect.forEach(range(0, 20), (teller) => store.learn([far(1, teller)], source(teller)))
+      })
+      yield* wait(12)
+      assert.strictEqual(groupsOf(world).length, 3)
+      assert.strictEqual(new Set(groupsOf(world)).size, 1)
+    }).pipe(Random.withSeed("one group")))
+
+  it.effect("waits for the next round rather than be of one /16 because others that were drawn may not be dialled", () =>
+    Effect.gen(function*() {
+      for (const _ of range(0, 8)) {
+        const world = yield* build({ targetOutboundWithoutInbound: 2, firstTickDelay: "1 second" })
+        world.join("outbound", far(1))
+        yield* world.store.learn(range(0, 30).map((host) => tcpAddress(`10.0.0.${host}`, 9)), source(0))
+        for (const teller of range(0, 20)) yield* world.store.learn([far(1, 2 + teller)], source(teller))
+        yield* world.store.learn([far(2)], source(0))
+        yield* wait(120)
+        assert.deepStrictEqual(dialed(world), [format(far(2))])
+      }
+    }).pipe(Random.withSeed("undialable")))
+
+  it.effect("may be many of one /16 where the configuration names them", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ before: groups, knownPeers: [far(0, 50), far(0, 51)].map(format) })
+      assert.includeMembers([...dialed(world)], [far(0, 50), far(0, 51)].map(format))
+      assert.strictEqual(world.dials.length, 3)
+    }))
+
+  it.effect("is nobody who has a row and no place, however good the row", () =>
+    Effect.gen(function*() {
+      const world = yield* build({
+        before: (store) =>
+          Effect.andThen(
+            store.ensure([far(1)]),
+            store.observe(far(2), { kind: "outbound", preferredIsKnown: true })
+          )
+      })
+      yield* wait(60)
+      assert.strictEqual(yield* world.store.size, 2)
+      assert.deepStrictEqual(world.dials, [])
+    }))
+})
+
+describe("After a restart", () => {
+  /** A book with twenty addresses after a life with three peers, the first two of which are given. */
+  const lived = Effect.fnUntraced(function*(settings: Settings = {}) {
+    const table = emptyTable()
+    const scope = yield* Scope.make()
+    const before = (store: PeerStore["Service"]) => store.learn(range(0, 20).map((group) => far(group)), source(0))
+    const world = yield* build({ ...settings, table, before }).pipe(Scope.provide(scope))
+    yield* wait(3)
+    const oldest = world.peers.all().slice(0, ANCHOR_PEERS).map(({ address }) => format(address))
+    yield* Scope.close(scope, Exit.void)
+    return { table, world, oldest }
+  })
+
+  it.effect("the two oldest outbound peers are dialled again first, though they are not due, behind preferred ones", () =>
+    Effect.gen(function*() {
+      const { oldest, table } = yield* lived()
+      assert.strictEqual(oldest.length, 2)
+      const again = yield* build({
+        table,
+        before: (store) =>
+          Effect.forEach(range(0, 20), (group) => Effect.replicateEffect(store.attempt(far(group)), 12)),
+        preferredPeers: [ip(1)],
+        knownPeers: [ip(2)],
+        targetOutboundWithoutInbound: 4
+      })
+      assert.deepStrictEqual(dialed(again), [format(at(1)), ...oldest, format(at(2))])
+      yield* wait(60)
+      assert.strictEqual(again.dials.length, 4)
+    }))
+
+  it.effect("nobody is dialled as an anchor whom this configuration does not allow to be", () =>
+    Effect.gen(function*() {
+      const world = yield* build({
+        before: (store) => store.setAnchors([tcpAddress("10.0.0.1", 9), far(1)])
+      })
+      assert.deepStrictEqual(dialed(world), [format(far(1))])
+      assert.isUndefined(yield* world.store.get(tcpAddress("10.0.0.1", 9)))
+    }))
+
+  it.effect("the anchors are still known if all peers were lost before it", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ knownPeers: ips(0, 3) })
+      yield* wait(3)
+      const anchors = (yield* world.store.anchors).map(format)
+      assert.strictEqual(anchors.length, 2)
+      world.answer = () => "refuses"
+      for (const key of dialed(world)) world.lose(key)
+      yield* wait(60)
+      assert.strictEqual(world.peers.counts().outbound, 0)
+      assert.deepStrictEqual((yield* world.store.anchors).map(format), anchors)
+    }))
+
+  it.effect("an anchor that left before it was one no more: the next oldest takes its place", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ knownPeers: ips(0, 3) })
+      yield* wait(3)
+      const [first = "", second, third] = world.peers.all().map(({ address }) => format(address))
+      assert.deepStrictEqual((yield* world.store.anchors).map(format), [first, second])
+      world.answer = () => "refuses"
+      world.lose(first)
+      yield* wait(3)
+      assert.deepStrictEqual((yield* world.store.anchors).map(format), [second, third])
+    }))
+})
+
+describe("A feeler", () => {
+  const told = (store: PeerStore["Service"]) => store.learn([far(1), far(2)], source(0))
+  const oneTarget = { targetOutboundWithoutInbound: 1 }
+
+  it.effect("goes to a new address every two minutes; who answers is moved to the tried, and is no peer", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ ...oneTarget, before: told })
+      const [peer] = dialed(world)
+      const other = [far(1), far(2)].map(format).filter((key) => key !== peer)
+      yield* wait(119.999)
+      assert.deepStrictEqual(world.feelers, [])
+      yield* wait(0.001)
+      assert.deepStrictEqual(world.feelers.map(([_, key]) => key), other)
+      assert.deepStrictEqual(yield* world.store.residents("new"), [])
+      assert.strictEqual((yield* world.store.residents("tried")).length, 2)
+      assert.deepStrictEqual([world.peers.counts().outbound, world.manager.status().dialing], [1, 0])
+      yield* wait(1000)
+      assert.strictEqual(world.feelers.length, 1)
+      assert.deepStrictEqual(world.logged, [])
+    }))
+
+  it.effect("forgets a new address where nobody answers, with one attempt and no more", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ ...oneTarget, before: told, feel: () => false })
+      yield* wait(120)
+      assert.strictEqual(world.feelers.length, 1)
+      assert.strictEqual(yield* world.store.size, 1)
+    }))
+
+  it.effect("that is ended from here leaves the address as it was", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ ...oneTarget, before: told, feel: () => undefined })
+      yield* wait(119)
+      const other = [far(1), far(2)].find((one) => format(one) !== dialed(world)[0]) ?? far(0)
+      const record = yield* world.store.get(other)
+      assert.strictEqual(record?.failures, 0)
+      yield* wait(241)
+      assert.strictEqual(world.feelers.length, 3)
+      assert.deepStrictEqual(yield* world.store.get(other), record)
+      assert.deepStrictEqual((yield* world.store.residents("new")).map(format), [format(other)])
+    }))
+
+  it.effect("is not sent as long as there is no outbound peer", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ ...oneTarget, before: told, firstTickDelay: "1 hour" })
+      world.join("inbound", far(50))
+      yield* wait(600)
+      assert.deepStrictEqual(world.feelers, [])
+    }))
+
+  it.effect("is spared where the resident is our outbound peer: it is there, and who waited waits no more", () =>
+    Effect.gen(function*() {
+      // Neighbours until one of them waits for the place of another.
+      const world = yield* build({ firstTickDelay: "1 second" })
+      const neighbours = range(0, 30).map((host) => far(1, host))
+      for (const one of neighbours) yield* world.store.succeed(one)
+      const waiting = yield* world.store.residents("waiting")
+      assert.isAbove(waiting.length, 0)
+      for (const one of yield* world.store.residents("tried")) world.join("outbound", one)
+      yield* wait(120 * 50)
+      assert.deepStrictEqual(yield* world.store.residents("waiting"), [])
+      assert.deepStrictEqual([world.feelers, world.dials], [[], []])
+    }))
+
+  it.effect("is not sent to who called us, nor to who is being called", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ before: told, firstTickDelay: "1 second", answer: () => "silent" })
+      world.join("outbound", far(60))
+      world.join("inbound", far(1))
+      yield* wait(1)
+      assert.deepStrictEqual(dialed(world), [format(far(2))])
+      yield* wait(1200)
+      assert.deepStrictEqual(world.feelers, [])
+      assert.strictEqual((yield* world.store.residents("new")).length, 2)
+    }))
+
+  it.effect("is not sent to an address that nobody should be sent to, and that is forgotten", () =>
+    Effect.gen(function*() {
+      const local = tcpAddress("10.0.0.1", 9)
+      const world = yield* build({
+        ...oneTarget,
+        knownPeers: [ip(1)],
+        before: (store) => store.learn([local], source(0))
+      })
+      yield* wait(120)
+      assert.deepStrictEqual(world.feelers, [])
+      assert.isUndefined(yield* world.store.get(local))
+    }))
+
+  it.effect("takes no slot of a peer, and the slot of a connection that is not authenticated", () =>
+    Effect.gen(function*() {
+      for (const [maxPendingOutbound, dials] of [[2, 1], [1, 0]] as const) {
+        const world = yield* build({
+          targetOutboundWithoutInbound: 2,
+          maxOutbound: 2,
+          maxPendingOutbound,
+          firstTickDelay: "1 second",
+          feel: () => "hangs"
+        })
+        world.join("outbound", far(60))
+        yield* world.store.learn([far(1)], source(0))
+        // With both slots taken no round dials it, and so the feeler finds it.
+        world.join("outbound", far(61))
+        yield* wait(120)
+        assert.deepStrictEqual(world.feelers.map(([_, key]) => key), [format(far(1))])
+        yield* world.store.learn([far(2)], source(0))
+        world.lose(format(far(61)))
+        yield* wait(60)
+        assert.deepStrictEqual(dialed(world), range(0, dials).map(() => format(far(2))))
+        assert.strictEqual(world.feelers.length, 1)
+      }
+    }))
+
+  it.effect("is not sent while there is no slot for a connection that is not authenticated", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ before: told, knownPeers: [ip(1)], maxPendingOutbound: 1, answer: () => "hangs" })
+      world.join("outbound", far(60))
+      assert.deepStrictEqual(dialed(world), [format(at(1))])
+      yield* wait(600)
+      assert.deepStrictEqual(world.feelers, [])
+    }))
+
+  it.effect("that the book fails is told of in the log, and the next one comes in its time", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ ...oneTarget, before: told })
+      yield* wait(119.5)
+      world.isStoreBroken = true
+      yield* wait(0.5)
+      assert.match(world.logged.join(), /a feeler failed.*disk is full/s)
+      world.isStoreBroken = false
+      yield* wait(120)
+      assert.strictEqual(world.feelers.length, 1)
+    }))
+
+  it.effect("ends with the keeper, and reports nothing then", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const world = yield* build({ ...oneTarget, before: told, feel: () => "hangs" }).pipe(Scope.provide(scope))
+      yield* wait(120)
+      assert.strictEqual(world.feelers.length, 1)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(world.interrupted, world.feelers.map(([_, key]) => key))
+      assert.strictEqual((yield* world.store.residents("new")).length, 1)
+      assert.strictEqual(world.fibers(), 0)
+      assert.deepStrictEqual(world.logged, [])
     }))
 })
 
@@ -578,12 +922,14 @@ describe("What a peer tells", () => {
       }
     }))
 
-  it.effect("is in the book, and dialled, with the next round", () =>
+  it.effect("is in the book as far as there are places for its teller, and dialled, with the next round", () =>
     Effect.gen(function*() {
       const world = yield* build()
-      assert.strictEqual(world.manager.learn(range(0, 100).map(at), teller), 100)
+      assert.strictEqual(world.manager.learn(range(0, 100).map((group) => far(group)), teller), 100)
+      assert.strictEqual(world.manager.status().learnedWaiting, 100)
       yield* wait(3)
-      assert.strictEqual(yield* world.store.size, 100)
+      const size = yield* world.store.size
+      assert.isTrue(size > 50 && size < 100, `${size}`)
       assert.strictEqual(world.dials.length, 3)
       assert.strictEqual(world.manager.status().learnedWaiting, 0)
     }))
@@ -591,17 +937,52 @@ describe("What a peer tells", () => {
   it.effect("waits in a queue with a bound: what was there stays, what comes is dropped and counted", () =>
     Effect.gen(function*() {
       const world = yield* build({ learnedAddresses: 5 })
-      assert.strictEqual(world.manager.learn(range(0, 4).map(at), teller), 4)
-      assert.strictEqual(world.manager.learn(range(2, 8).map(at), teller), 1)
+      const addresses = (from: number, to: number) => range(from, to).map((group) => far(group))
+      assert.strictEqual(world.manager.learn(addresses(0, 4), teller), 4)
+      assert.strictEqual(world.manager.learn(addresses(2, 8), teller), 1)
       const { learnedShed, learnedWaiting } = world.manager.status()
       assert.deepStrictEqual([learnedWaiting, learnedShed], [5, 3])
       yield* wait(3)
       for (const host of range(0, 8)) {
-        const record = yield* world.store.get(at(host))
+        const record = yield* world.store.get(far(host))
         assert.strictEqual(record !== undefined, host < 5, `${host}`)
       }
-      assert.strictEqual(world.manager.learn([at(7)], teller), 1)
+      assert.strictEqual(world.manager.learn(addresses(7, 8), teller), 1)
     }))
+
+  it.effect("waits and is entered once for each teller, with a place for each of them", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ answer: () => "silent" })
+      for (const group of range(0, 3)) assert.strictEqual(world.manager.learn([far(1)], source(group)), 1)
+      assert.strictEqual(world.manager.learn([far(1)], source(0)), 0)
+      assert.strictEqual(world.manager.status().learnedWaiting, 3)
+      yield* wait(3)
+      assert.deepStrictEqual((yield* world.store.residents("new")).map(format), Array(3).fill(format(far(1))))
+    }))
+
+  it.effect("if an attacker tells it, takes no more of the next dials than his share, however much it is", () =>
+    Effect.gen(function*() {
+      const honest = range(0, 100).map((group) => far(group))
+      const nobodys = new Set(range(1000, 2000).map((group) => format(far(group))))
+      const world = yield* build({
+        targetOutboundWithoutInbound: 40,
+        maxOutbound: 40,
+        dialsPerTick: 40,
+        firstTickDelay: "1 second",
+        // Twenty who tell of thirty each.
+        before: (store) =>
+          Effect.forEach(
+            range(0, 20),
+            (group) => store.learn(range(0, 30).flatMap((i) => honest[(group * 5 + i) % 100] ?? []), source(group))
+          )
+      })
+      assert.strictEqual(world.manager.learn(range(1000, 2000).map((group) => far(group)), source(99)), 1000)
+      yield* wait(1)
+      const hostile = dialed(world).filter((key) => nobodys.has(key)).length
+      assert.strictEqual(world.dials.length, 40)
+      assert.isAbove((yield* world.store.residents("new")).filter((one) => nobodys.has(format(one))).length, 100)
+      assert.isAtMost(hostile, 8)
+    }).pipe(Random.withSeed("attacker")))
 })
 
 describe("What a peer is told", () => {

@@ -115,7 +115,7 @@ describe("the property of configured peers", () => {
           targetOutbound,
           targetOutboundWithoutInbound: targetOutbound
         },
-        committed: { peers: { rows }, bans: new Set() }
+        committed: { peers: { rows }, bans: new Map() }
       })
     })
     const { breaches, clock, hooks } = watched

@@ -250,9 +250,9 @@ describe("hostile peers", () => {
         const hello = yield* attacked(here, slowBody, { ...net, of: "hello" })
         assert.strictEqual(hello.millis, limits.HANDSHAKE_TIMEOUT_MILLIS)
         const message = yield* attacked(here, slowBody, { ...net, of: "message" }, Effect.void)
-        assert.isAtMost(message.millis, limits.STRAGGLER_TIMEOUT_MILLIS + 2 * limits.PEER_BEAT_MILLIS)
+        assert.isAtMost(message.millis, limits.FRAME_TIMEOUT_MILLIS + 2 * limits.PEER_BEAT_MILLIS)
         assert.strictEqual(message.sent["byte"], Math.ceil(message.millis / 1000))
-        assert.deepStrictEqual(endedAt(here), ["HandshakeTimeout", "Straggling"])
+        assert.deepStrictEqual(endedAt(here), ["HandshakeTimeout", "FrameTimeout"])
         yield* assertUnharmed(here)
       }))
 
@@ -354,9 +354,10 @@ describe("hostile peers", () => {
         assert.deepStrictEqual(sent, { PEERS: 2 })
         assert.deepStrictEqual(endedAt(here), ["TooManyPeers"])
         assert.strictEqual(counterOf(here.node, "addressesRefused"), FORBIDDEN_ADDRESSES)
-        // The poisoner's own address, and what is neither forbidden nor IPv6.
+        // The poisoner's own address, and what is neither forbidden nor IPv6, as far as it found a place that was free.
         const believed = limits.MAX_PEERS_PER_MESSAGE - FORBIDDEN_ADDRESSES - 1
-        assert.strictEqual((yield* here.node.peerStore.size) - before, 1 + believed)
+        const entered = (yield* here.node.peerStore.size) - before
+        assert.isTrue(entered > believed / 2 && entered <= 1 + believed, `${entered} of ${believed}`)
         yield* assertUnharmed(here)
       }))
   })

@@ -49,7 +49,7 @@ export const watching = (property: Property, { over, overlay, ...parts }: Parts 
     config: privateNetwork("p", { maxInbound: 2, maxOutbound: 1, allowLocalAddresses: false, floodEntries: 10 }),
     calls: [],
     overlay: () => index === 0 ? overlay : undefined,
-    committed: { peers: { rows: [] }, bans: new Set() },
+    committed: { peers: { rows: [] }, bans: new Map() },
     ...over?.(index)
   }))
   const hooks: Hooks = property.watch({
@@ -81,6 +81,10 @@ export const info = (index: number, over: Partial<PeerInfo<Stellar>> = {}): Peer
   messagesWritten: 0,
   bytesRead: 0,
   bytesWritten: 0,
+  chunksRead: 0,
+  writes: 0,
+  flooded: { newMessages: 0, newBytes: 0, duplicateMessages: 0, duplicateBytes: 0 },
+  fetched: { newMessages: 0, newBytes: 0, duplicateMessages: 0, duplicateBytes: 0 },
   shed: 0,
   ...over
 })
@@ -164,6 +168,7 @@ export const faceOf = (parts: Partial<Overlay["Service"]>): Overlay["Service"] =
     ban: () => Effect.void,
     unban: () => Effect.succeed(false),
     banned: Effect.succeed([]),
+    bans: Effect.succeed([]),
     broadcast: () => Effect.succeed(0),
     send: () => Effect.succeed(false),
     requestScpState: () => Effect.succeed(0),

@@ -153,6 +153,10 @@ const rows = {
     text: "straggling (cannot keep up)",
     advice: "The peer does not read what is sent to it: it is overloaded, or its line is too narrow."
   },
+  FrameTimeout: {
+    text: "a frame was begun and not finished",
+    advice: "The peer began a message and does not finish it: its line is far too narrow, it hangs, or it is hostile."
+  },
   OutboxFull: {
     text: "straggling (cannot keep up)",
     advice: "The peer asks and does not read the answers: it is overloaded or hostile."

@@ -26,6 +26,14 @@ export const hashesMessage = (
   return message
 }
 
+/** A GET_TX_SET or GET_SCP_QUORUMSET: kind (4), hash (32). */
+export const itemQuery = (name: "GET_TX_SET" | "GET_SCP_QUORUMSET", hash: ItemHash.ItemHash): Uint8Array => {
+  const message = new Uint8Array(WORD_BYTES + ItemHash.ITEM_HASH_BYTES)
+  writeUint32(message, 0, MessageType[name])
+  ItemHash.writeTo(hash, message, WORD_BYTES)
+  return message
+}
+
 /** A GET_SCP_QUORUMSET, which serves as a ping: kind (4), hash (32). */
 export const quorumSetQuery = (hash: Uint8Array): Uint8Array => {
   const message = new Uint8Array(QUORUM_SET_QUERY_BYTES)

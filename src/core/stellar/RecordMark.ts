@@ -48,6 +48,12 @@ class RecordDecoder implements FrameDecoder {
     return this.end - this.start
   }
 
+  frameBytes(): number {
+    const length = this.end - this.start
+    if (length === 0) return 0
+    return length < RECORD_MARK_BYTES ? RECORD_MARK_BYTES : RECORD_MARK_BYTES + bodyBytesAt(this.held, this.start)
+  }
+
   /** Cuts what is held, filled up from the chunk. Where in the chunk to go on, or `undefined` if nothing is left to do. */
   private fromHeld(chunk: Uint8Array, sink: FrameSink): number | undefined {
     let at = 0

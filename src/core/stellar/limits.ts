@@ -120,6 +120,12 @@ export const IDLE_TIMEOUT_MILLIS = 30_000
 export const NO_CREDIT_TIMEOUT_MILLIS = 60_000
 /** The last message handed to the socket is older than this: the peer cannot keep up. */
 export const STRAGGLER_TIMEOUT_MILLIS = 120_000
+/** How long a frame that was begun may take before its bytes are counted against the time. Ours: a trickler holds a slot for ever otherwise. */
+export const FRAME_TIMEOUT_MILLIS = 30_000
+/** What must have come of a begun frame for each second beyond that. Ours: half of what the slowest modems carried. */
+export const FRAME_BYTES_PER_SECOND = 1024
+/** A beat that comes later than this shows that this node itself stood still, and deadlines of peers move on by as much. Ours. */
+export const STALL_MILLIS = 1000
 /** How long a closed session may take to say its last words. */
 export const CLOSE_TIMEOUT_MILLIS = 5000
 /** The same while the whole node stops, which has 5 s in all. */
@@ -166,6 +172,13 @@ export const QUERY_WINDOW_SECONDS = 60
 export const SCP_STATE_QUERIES_PER_WINDOW = 10
 /** GET_TX_SET, and GET_SCP_QUORUMSET, answered per second of the window and peer. */
 export const QUERIES_PER_SECOND = 5
+
+// Fetches
+
+/** Nodes in one quorum set, over all levels: core's sanity rule. */
+export const MAX_QUORUM_SET_NODES = 1000
+/** Ledgers of one checkpoint: what waits for an item of the first ledger of the current one is not given up. */
+export const CHECKPOINT_LEDGERS = 64
 
 // Surveys
 

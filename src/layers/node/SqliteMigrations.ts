@@ -51,6 +51,21 @@ const migrations = {
     yield* sql`CREATE TABLE address_anchors (rank INT PRIMARY KEY, ip VARCHAR(15) NOT NULL, port INT NOT NULL)`
     // One row: the secret that the places depend on, in hexadecimal digits.
     yield* sql`CREATE TABLE address_key (one INT PRIMARY KEY CHECK (one = 1), secret TEXT NOT NULL)`
+  }),
+  // Ours, beside core's table of bans, which stays as it is.
+  "3_ban_details": Effect.gen(function*() {
+    const sql = yield* SqlClient
+    // Times in Unix milliseconds. A ban without a row here was made by core: it has no note, and no end.
+    yield* sql`CREATE TABLE ban_details (
+      nodeid CHARACTER(56) PRIMARY KEY NOT NULL,
+      note TEXT,
+      since_millis INT NOT NULL,
+      expires_at_millis INT
+    ) WITHOUT ROWID`
+    // Also when core lifts the ban: an expiry left behind would end a later ban of the same node.
+    yield* sql`CREATE TRIGGER ban_lifted AFTER DELETE ON ban BEGIN
+      DELETE FROM ban_details WHERE nodeid = OLD.nodeid;
+    END`
   })
 }
 

@@ -24,6 +24,10 @@ export interface PeerWriterParts {
 export interface WriteCounters {
   framesWritten: number
   bytesWritten: number
+  /** What links were given, in how many pieces. */
+  writes: number
+  /** Grants to a peer that had waited for one. */
+  creditWaits: number
 }
 
 const NOTHING = new Uint8Array(0)
@@ -32,6 +36,7 @@ const NOTHING = new Uint8Array(0)
 export class PeerWriter implements Taker {
   messagesWritten = 0
   bytesWritten = 0
+  writes = 0
   /** When something was last handed to the link. */
   lastWrittenMillis: number
   /** When the message that was last handed to the link had been offered: an old one is the sign of a peer that cannot keep up. */
@@ -64,6 +69,7 @@ export class PeerWriter implements Taker {
 
   /** Notes that the peer has granted credit. */
   granted(): void {
+    if (this.blockedSinceMillis !== undefined) this.counters.creditWaits += 1
     this.blockedSinceMillis = undefined
   }
 
@@ -93,7 +99,7 @@ export class PeerWriter implements Taker {
         const large = new Uint8Array(size)
         this.channel.seal(message, large, 0)
         this.count(size)
-        this.link.send(large)
+        this.send(large)
         return true
       }
       this.buffer = this.sealBuffer.take()
@@ -107,10 +113,16 @@ export class PeerWriter implements Taker {
   private write(): boolean {
     const { at } = this
     this.at = 0
-    if (at === 0 || this.link.send(this.buffer.subarray(0, at))) return true
+    if (at === 0 || this.send(this.buffer.subarray(0, at))) return true
     this.sealBuffer.gaveAway()
     this.buffer = NOTHING
     return false
+  }
+
+  private send(bytes: Uint8Array): boolean {
+    this.writes += 1
+    this.counters.writes += 1
+    return this.link.send(bytes)
   }
 
   private count(bytes: number): void {

@@ -74,7 +74,7 @@ const banListOn = (mount: Mount, list: BanList["Service"]): BanList["Service"] =
     )
   const [read, write] = [on("read"), on("write")]
   return {
-    ban: (id) => write("ban", list.ban(id)),
+    ban: (id, options) => write("ban", list.ban(id, options)),
     unban: (id) => write("unban", list.unban(id)),
     isBanned: (id) => read("isBanned", list.isBanned(id)),
     all: read("all", list.all)

@@ -5,6 +5,7 @@
  * what was under way then may be there or not, which the disk's random numbers decide.
  */
 import { Data, Effect } from "effect"
+import type { Ban } from "../../core/Ban.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import type { Prng } from "../../core/Prng.ts"
 import type { PeerTable } from "../memory/MemoryPeerStore.ts"
@@ -49,7 +50,7 @@ export interface VirtualDisk {
   /** Gives the disk to a node that starts. */
   readonly mount: () => Mount
   /** What has been committed. A store works on it, inside of `Mount.run`. */
-  readonly committed: { readonly peers: PeerTable; readonly bans: Set<PeerId> }
+  readonly committed: { readonly peers: PeerTable; readonly bans: Map<PeerId, Ban> }
 }
 
 /** An operation that waits; there are no more of them than fibers that wait for one. */
@@ -140,6 +141,6 @@ export const make = (world: Pick<World, "after" | "nowMicros">, prng: Pick<Prng,
           })
       }
     },
-    committed: { peers: { rows: [] }, bans: new Set() }
+    committed: { peers: { rows: [] }, bans: new Map() }
   }
 }

@@ -30,13 +30,17 @@ export interface Interlocutor extends Pick<Peer, "address" | "direction" | "offe
   readonly lastReadMillis: () => number
   /** Told of each ping that was answered, and after how many milliseconds. */
   readonly roundTrip: (millis: number) => void
+  /** Told that it does not have this item: kind as a number, 32 bytes of hash. Whether we look for that. */
+  readonly lacks: (type: number, hash: Uint8Array) => boolean
+  /** Told of each item that it gave, and whether somebody waited for that. */
+  readonly gave: (isWanted: boolean, bytes: number) => void
 }
 
 /** The conversation with one peer. */
 export class Conversation {
   /** Of the last ping that was answered. */
   latencyMillis: number | undefined
-  private readonly around: Pick<SessionSurroundings, "application" | "counters" | "crypto" | "learn">
+  private readonly around: Pick<SessionSurroundings, "application" | "counters" | "crypto" | "fetching" | "learn">
   private readonly peer: Interlocutor
   /** 32 bytes that nobody can guess; the last word counts the pings. */
   private readonly pingHash: Uint8Array
@@ -73,7 +77,7 @@ export class Conversation {
     const asked = quorumSetQueryHashAt(bytes, from, to)
     if (asked >= 0) this.onQuorumSetAsked(bytes.subarray(asked, to))
     const missing = asked >= 0 ? -1 : missingQuorumSetHashAt(bytes, from, to)
-    if (missing >= 0) this.onAnswer(bytes.subarray(missing, to))
+    if (missing >= 0) this.onMissing(MessageType.SCP_QUORUMSET, bytes.subarray(missing, to))
     return asked >= 0 || missing >= 0
   }
 
@@ -105,17 +109,15 @@ export class Conversation {
       case "GET_SCP_STATE":
         return this.onScpStateAsked(message.ledgerSeq)
       case "DONT_HAVE":
-        return this.onAnswer(message.dontHave.reqHash)
+        return this.onMissing(message.dontHave.type, message.dontHave.reqHash)
       case "SCP_QUORUMSET":
-        return this.onAnswer(this.digestOfArm(bytes, from, to))
+        return this.isPingAnswer(this.digestOfArm(bytes, from, to))
+          ? undefined
+          : this.onItem(this.around.fetching.takeQuorumSet(message.qSet, bytes, from, to), to - from)
       case "TX_SET":
-        return walkTransactionSet(bytes, from + WORD_BYTES, to) === "malformed"
-          ? Drop.CorruptXdr
-          : this.count("ignoredWithoutOwner")
+        return this.onTransactionSet("TX_SET", walkTransactionSet, bytes, from, to)
       case "GENERALIZED_TX_SET":
-        return walkGeneralizedTransactionSet(bytes, from + WORD_BYTES, to) === "malformed"
-          ? Drop.CorruptXdr
-          : this.count("ignoredWithoutOwner")
+        return this.onTransactionSet("GENERALIZED_TX_SET", walkGeneralizedTransactionSet, bytes, from, to)
       default:
         // What has a way of its own never comes here.
         return undefined
@@ -156,15 +158,36 @@ export class Conversation {
     return this.count("queriesAnswered")
   }
 
-  /** An answer that is none to our ping has no owner yet: we ask for nothing else. */
-  private onAnswer(hash: Uint8Array): undefined {
-    if (this.pingSentAtMillis === undefined || !hash.every((byte, i) => byte === this.pingHash[i])) {
-      return this.count("ignoredWithoutOwner")
-    }
+  private onTransactionSet(
+    kind: "TX_SET" | "GENERALIZED_TX_SET",
+    walk: typeof walkTransactionSet,
+    bytes: Uint8Array,
+    from: number,
+    to: number
+  ): DropReason | undefined {
+    const verdict = walk(bytes, from + WORD_BYTES, to)
+    if (verdict === "malformed") return Drop.CorruptXdr
+    // Nobody here could vouch for it, and whoever gets it from us would blame us.
+    if (verdict === "unknown") return this.count("itemsUnknown")
+    return this.onItem(this.around.fetching.takeTransactionSet(kind, bytes, from, to), to - from)
+  }
+
+  private onItem(isWanted: boolean, bytes: number): undefined {
+    this.peer.gave(isWanted, bytes)
+    return isWanted ? undefined : this.count("ignoredWithoutOwner")
+  }
+
+  private onMissing(type: number, hash: Uint8Array): undefined {
+    return this.isPingAnswer(hash) || this.peer.lacks(type, hash) ? undefined : this.count("ignoredWithoutOwner")
+  }
+
+  /** Takes the answer to our ping, whatever it says; tells whether it was that. */
+  private isPingAnswer(hash: Uint8Array): boolean {
+    if (this.pingSentAtMillis === undefined || !hash.every((byte, i) => byte === this.pingHash[i])) return false
     this.latencyMillis = this.peer.lastReadMillis() - this.pingSentAtMillis
     this.pingSentAtMillis = undefined
     this.peer.roundTrip(this.latencyMillis)
-    return undefined
+    return true
   }
 
   private count(counter: keyof StellarCounters): undefined {

@@ -15,10 +15,13 @@ import type { Received } from "../../services/Overlay.ts"
 import type { Flooded, Verdict } from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import { bugOf } from "../runtime/Supervision.ts"
+import { countBroadcast } from "./StellarCounters.ts"
 import type { SessionSurroundings } from "./StellarSession.ts"
 
 /** The session whose messages these are. */
 export interface IntakeOwner {
+  /** Its number among those who are here: what it brings is known by it in the outboxes of others. */
+  readonly slot: number
   readonly drop: (reason: DropReason) => void
   /** These messages are done with: their credit may go back. */
   readonly consumed: (items: ReadonlyArray<Flooded>) => void
@@ -38,7 +41,10 @@ const receivedOf = (item: Flooded): Received<Stellar> => ({
 
 /** The intake of one session. What it holds is bounded by the credit of its peer. */
 export class FloodIntake {
-  private readonly around: Pick<SessionSurroundings, "application" | "counters" | "floodGate" | "pullFlood" | "tap">
+  private readonly around: Pick<
+    SessionSurroundings,
+    "application" | "config" | "counters" | "fetching" | "floodGate" | "pullFlood" | "tap"
+  >
   private readonly owner: IntakeOwner
   private batch: Array<Flooded> = []
   private readonly inbox: Array<ReadonlyArray<Flooded>> = []
@@ -100,6 +106,7 @@ export class FloodIntake {
   /** The messages stay known: another peer's copy of them shall not end that peer as well. */
   private onDefect(items: ReadonlyArray<Flooded>, defect: unknown): void {
     this.around.counters.floodUnjudged += items.length
+    for (const item of items) this.around.fetching.settled(item)
     this.owner.drop(bugOf(defect))
   }
 
@@ -112,7 +119,11 @@ export class FloodIntake {
     for (let i = 0; i < items.length; i++) {
       const item = items[i]!
       const kind = MessageType[item.kind]
-      switch (verdicts[i]) {
+      const verdict = verdicts[i]
+      // It stays known, so that its copies tell who else has it, and so what it waits for.
+      if (typeof verdict === "object" && this.around.fetching.wait(item, verdict)) continue
+      this.around.fetching.settled(item)
+      switch (verdict) {
         case "relay":
           this.around.counters.floodRelayed += 1
           this.relay(item)
@@ -135,13 +146,15 @@ export class FloodIntake {
 
   private relay(item: Flooded): void {
     const { floodGate, pullFlood } = this.around
-    floodGate.broadcast(
+    const { slot } = this.owner
+    const told = floodGate.broadcast(
       MessageType[item.kind],
       item.hash,
       item.kind === "TRANSACTION"
         ? (peer) => pullFlood.advertise(peer, item.hash)
-        : (peer) => peer.offer(FloodPriority.SCP_MESSAGE, item.bytes)
+        : (peer) => peer.offer(FloodPriority.SCP_MESSAGE, item.bytes, slot)
     )
+    countBroadcast(this.around, item.kind, told)
   }
 
   /** Takes up what waits, one batch after the other, in a fiber that lives as long as there is something. */

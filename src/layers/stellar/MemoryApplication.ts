@@ -190,6 +190,9 @@ export const make = Effect.fnUntraced(
       transaction: (hash) => transactions.get(hash, now()),
       transactionSet: (hash) => transactionSets.get(hash, now()),
       quorumSet: (hash) => quorumSets.get(hash, now()),
+      // It asks for nothing itself. A program that judges around it does, and then what came is served from here.
+      fetched: ({ bytes, hash, kind }) =>
+        (kind === "SCP_QUORUMSET" ? quorumSets : transactionSets).put(hash, bytes, now()),
       scpState: (ledger) => statements.state(ledger),
       setLimits: (changed) => {
         limits = { ...limits, ...changed }

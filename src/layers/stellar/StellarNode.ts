@@ -7,13 +7,22 @@
 import { Deferred, Duration, Effect, Layer } from "effect"
 import type * as SecureRandom from "effect/crypto/SecureRandom"
 import type { AddressResolver } from "effect/net/AddressResolver"
+import {
+  FEELER_INTERVAL_MILLIS,
+  FETCH_WAITING_BYTES,
+  FETCH_WAITING_MESSAGES,
+  FETCHED_ITEMS
+} from "../../core/limits.ts"
 import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
 import { isLoopback } from "../../core/RoutableAddress.ts"
 import { hashesPerAdvert, hashesPerDemand, queueLength } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
+import { itemQuery } from "../../core/stellar/HotMessages.ts"
 import * as limits from "../../core/stellar/limits.ts"
+import { MessageType } from "../../core/stellar/messages.ts"
 import type { BanList } from "../../services/BanList.ts"
 import type { Crypto } from "../../services/Crypto.ts"
+import { FloodGate } from "../../services/FloodGate.ts"
 import { OwnAddress } from "../../services/OwnAddress.ts"
 import type { PeerStore } from "../../services/PeerStore.ts"
 import { Application } from "../../services/stellar/Application.ts"
@@ -24,6 +33,7 @@ import { type ListenError, Transport } from "../../services/Transport.ts"
 import * as Machine from "../node/Machine.ts"
 import * as RuntimeConnectionManager from "../runtime/RuntimeConnectionManager.ts"
 import * as RuntimeFloodGate from "../runtime/RuntimeFloodGate.ts"
+import * as RuntimeItemFetcher from "../runtime/RuntimeItemFetcher.ts"
 import * as RuntimeOwnAddress from "../runtime/RuntimeOwnAddress.ts"
 import * as RuntimePeers from "../runtime/RuntimePeers.ts"
 import * as RuntimePullFlood from "../runtime/RuntimePullFlood.ts"
@@ -32,6 +42,7 @@ import * as StellarFlowControl from "./StellarFlowControl.ts"
 import * as StellarFraming from "./StellarFraming.ts"
 import * as StellarHandshake from "./StellarHandshake.ts"
 import * as StellarIdentity from "./StellarIdentity.ts"
+import * as StellarMetrics from "./StellarMetrics.ts"
 import * as StellarOverlay from "./StellarOverlay.ts"
 import * as StellarSupervisor from "./StellarSupervisor.ts"
 import * as StellarSurvey from "./StellarSurvey.ts"
@@ -80,15 +91,17 @@ export const layer = (
     slots: config.maxInbound + config.maxOutbound + SPARE_SLOTS
   })
   return Layer.unwrap(Effect.map(Deferred.make<PeerSupervisor["Service"]>(), (ready) => {
-    const inside = opening(config, ready).pipe(
+    // Fresh, because a layer that is a module constant is built once a program, and the second node would be the first.
+    const metrics = config.metrics ? Layer.fresh(StellarMetrics.layer) : Layer.empty
+    const inside = Layer.merge(opening(config, ready), metrics).pipe(
       Layer.provideMerge(StellarSupervisor.layer(config)),
       Layer.provideMerge(connectionManager(config, ready)),
       Layer.provideMerge(StellarSurvey.layer(config)),
+      Layer.provideMerge(itemFetcher()),
       Layer.provideMerge(Layer.mergeAll(floodGate, pullFlood(config), handshake, flowControl(config))),
       Layer.provideMerge(Layer.mergeAll(identity, ownAddress, peers, StellarFraming.layer))
     )
-    // Only its own tag is let out: two nodes, or two networks, may stand side by side in one program. Fresh, because a layer
-    // that is a module constant is built once a program, and the second node would be the first.
+    // Only its own tag is let out: two nodes, or two networks, may stand side by side in one program. Fresh, as above.
     return Layer.provide(Layer.fresh(StellarOverlay.layer), inside)
   }))
 }
@@ -178,6 +191,19 @@ const pullFlood = (config: StellarConfig) =>
     })
   }))
 
+const itemFetcher = () =>
+  Layer.unwrap(Effect.map(FloodGate, (floodGate) =>
+    RuntimeItemFetcher.layer({
+      ask: (peer, kind, hash) =>
+        peer.offerControl(itemQuery(kind === MessageType.SCP_QUORUMSET ? "GET_SCP_QUORUMSET" : "GET_TX_SET", hash)),
+      knows: (message, peer) => floodGate.knows(MessageType.SCP_MESSAGE, message, peer),
+      // A later copy of it is new again.
+      shed: ({ hash }) => floodGate.forget(MessageType.SCP_MESSAGE, hash),
+      items: FETCHED_ITEMS,
+      messages: FETCH_WAITING_MESSAGES,
+      bytes: FETCH_WAITING_BYTES
+    })))
+
 const connectionManager = (config: StellarConfig, ready: Deferred.Deferred<PeerSupervisor["Service"]>) =>
   Layer.unwrap(Effect.map(OwnAddress, (ownAddress) =>
     RuntimeConnectionManager.layer({
@@ -198,5 +224,7 @@ const connectionManager = (config: StellarConfig, ready: Deferred.Deferred<PeerS
       allowLocalAddresses: config.allowLocalAddresses,
       learnedAddresses: limits.LEARNED_ADDRESSES,
       sharedAddresses: limits.PEERS_TO_SEND,
-      dial: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.dial(address))
+      dial: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.dial(address)),
+      feelerInterval: Duration.millis(FEELER_INTERVAL_MILLIS),
+      feel: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.feel(address))
     })))

@@ -81,9 +81,9 @@ export const make = Effect.gen(function*() {
     listening: ownAddress.listening(),
     connect: supervisor.dial,
     disconnect: (id) => Effect.sync(() => supervisor.drop(id, Drop.DroppedByUser)),
-    ban: Effect.fn("Overlay.ban")(function*(id) {
-      yield* banList.ban(id)
-      supervisor.drop(id, Drop.DroppedByUser)
+    ban: Effect.fn("Overlay.ban")(function*(id, options) {
+      yield* banList.ban(id, options)
+      supervisor.evict(id)
       supervisor.publish({ _tag: "Banned", id })
     }),
     unban: Effect.fn("Overlay.unban")(function*(id) {
@@ -91,7 +91,8 @@ export const make = Effect.gen(function*() {
       if (wasBanned) supervisor.publish({ _tag: "Unbanned", id })
       return wasBanned
     }),
-    banned: banList.all,
+    banned: Effect.map(banList.all, (bans) => bans.map(({ id }) => id)),
+    bans: banList.all,
     broadcast: Effect.fnUntraced(function*(message) {
       const name = message._tag
       if (name !== "SCP_MESSAGE" && name !== "TRANSACTION") {

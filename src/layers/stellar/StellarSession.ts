@@ -16,7 +16,7 @@ import type { CryptoShape } from "../../core/Crypto.ts"
 import { type DropReason, idleTimeout } from "../../core/DropReason.ts"
 import type { FrameDecoder } from "../../core/FrameDecoder.ts"
 import type { ItemHash } from "../../core/ItemHash.ts"
-import { Outbox, type OutboxLimits } from "../../core/Outbox.ts"
+import { NO_SENDER, Outbox, type OutboxLimits, type QueueRule } from "../../core/Outbox.ts"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import type { Priority } from "../../core/Priority.ts"
@@ -24,7 +24,7 @@ import { Drop } from "../../core/stellar/DropReason.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
 import { frameRefusal } from "../../core/stellar/FrameRefusal.ts"
 import { grantMessage, hashesMessage } from "../../core/stellar/HotMessages.ts"
-import { SCP_LOOKBACK_LEDGERS } from "../../core/stellar/limits.ts"
+import { FRAME_BYTES_PER_SECOND, FRAME_TIMEOUT_MILLIS, SCP_LOOKBACK_LEDGERS } from "../../core/stellar/limits.ts"
 import { decodeMessage, MessageType } from "../../core/stellar/messages.ts"
 import {
   grantedBytes,
@@ -45,6 +45,7 @@ import { readUint32, WORD_BYTES } from "../../core/Xdr.ts"
 import type { FloodGate } from "../../services/FloodGate.ts"
 import type { CreditLedgers } from "../../services/FlowControl.ts"
 import type { Established } from "../../services/Handshake.ts"
+import type { FetchPeer } from "../../services/ItemFetcher.ts"
 import type { PeerInfo, Received } from "../../services/Overlay.ts"
 import type { Direction } from "../../services/Peers.ts"
 import type { PullFlood } from "../../services/PullFlood.ts"
@@ -61,7 +62,8 @@ import { type Sleeper, Wake } from "../runtime/Wake.ts"
 import { Conversation } from "./Conversation.ts"
 import { encoded } from "./encoded.ts"
 import { FloodIntake } from "./FloodIntake.ts"
-import type { StellarCounters } from "./StellarCounters.ts"
+import type { MessageTallies, StellarCounters } from "./StellarCounters.ts"
+import type { StellarFetching } from "./StellarFetching.ts"
 import { readLastWords } from "./StellarHandshake.ts"
 
 /** What the sessions of one node share. */
@@ -72,14 +74,18 @@ export interface SessionSurroundings {
   readonly dispatcher: SchedulerDispatcher
   readonly sealBuffer: SealBuffer
   readonly counters: StellarCounters
+  readonly tallies: MessageTallies
   readonly application: Application["Service"]
   readonly floodGate: FloodGate["Service"]
   readonly pullFlood: PullFlood["Service"]
   readonly survey: Survey["Service"]
+  readonly fetching: StellarFetching
   readonly tap: MessageTap<Received<Stellar>>
   /** Takes the addresses that a peer told. */
   readonly learn: (addresses: ReadonlyArray<PeerAddress>, from: PeerAddress) => void
   readonly outboxLimits: () => OutboxLimits
+  /** Which statements that wait are needless. */
+  readonly statementQueue: QueueRule
 }
 
 /** Everything a session is made of. */
@@ -114,7 +120,7 @@ const isFloodKind = (kind: number): boolean =>
   || kind === MessageType.FLOOD_DEMAND
 
 /** One authenticated peer. */
-export class StellarSession implements SurveyPeer, Sleeper {
+export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
   /** Why the session ends, once that is decided. The first reason wins. */
   failure: DropReason | undefined
 
@@ -135,8 +141,12 @@ export class StellarSession implements SurveyPeer, Sleeper {
   /** Whether the last frame was one too many in process: what stands behind it waits in the decoder. */
   private isFull = false
   private lastReadMillis: number
+  /** The beat that first found begun the frame that is still awaited, and how many messages had been read before it. */
+  private frameSinceMillis: number | undefined
+  private framesBefore = 0
   private messagesRead = 0
   private bytesRead: number
+  private chunksRead = 0
   private readonly floodRate: TokenBucket | undefined
   private readonly reception = noReception()
   /** Wakes the fiber that waits for room. */
@@ -173,7 +183,7 @@ export class StellarSession implements SurveyPeer, Sleeper {
     this.received = parts.ledgers.receive
     this.credit = parts.ledgers.send
     this.initialGrant = parts.ledgers.initial
-    this.outbox = new Outbox(around.outboxLimits(), this.credit)
+    this.outbox = new Outbox(around.outboxLimits(), this.credit, around.statementQueue)
     this.writer = new PeerWriter({
       link: this.link,
       channel: this.channel,
@@ -184,6 +194,7 @@ export class StellarSession implements SurveyPeer, Sleeper {
     })
     this.wake = new Wake(around.dispatcher)
     this.intake = new FloodIntake(around, {
+      slot: this.slot,
       drop: (reason) => this.drop(reason),
       consumed: (items) => this.consumeAll(items),
       fork: parts.fork
@@ -194,7 +205,9 @@ export class StellarSession implements SurveyPeer, Sleeper {
       offer: (priority, message) => this.offer(priority, message),
       offerControl: (message) => this.offerControl(message),
       lastReadMillis: () => this.lastReadMillis,
-      roundTrip: (millis) => around.survey.roundTrip(this, millis)
+      roundTrip: (millis) => around.survey.roundTrip(this, millis),
+      lacks: (type, hash) => around.fetching.lacks(this, type, hash),
+      gave: (isWanted, bytes) => this.countItem(isWanted, bytes)
     }, parts.pingSeed)
     this.sinceMillis = now
     this.lastReadMillis = now
@@ -257,6 +270,8 @@ export class StellarSession implements SurveyPeer, Sleeper {
       this.lastReadMillis = this.around.clock.currentTimeMillisUnsafe()
       this.bytesRead += chunk.length
       this.around.counters.bytesRead += chunk.length
+      this.around.counters.chunksRead += 1
+      this.chunksRead += 1
     }
     this.isReceiving = true
     this.takeIn(chunk)
@@ -292,6 +307,7 @@ export class StellarSession implements SurveyPeer, Sleeper {
     this.messagesRead += 1
     this.around.counters.framesRead += 1
     const kind = readUint32(bytes, from)
+    this.around.tallies.received[kind]! += 1
     const size = to - from
     const isFlood = isFloodKind(kind)
     if (!this.received.take(size, isFlood)) {
@@ -309,6 +325,7 @@ export class StellarSession implements SurveyPeer, Sleeper {
     switch (kind) {
       case MessageType.SCP_MESSAGE:
         if (!walkScpMessage(bytes, from, to, scp)) return this.end(Drop.CorruptXdr)
+        this.around.tallies.statements[scp.kind]! += 1
         return this.onNews("SCP_MESSAGE", kind, bytes, from, to)
       case MessageType.TRANSACTION: {
         const verdict = walkEnvelope(bytes, from + WORD_BYTES, to)
@@ -334,7 +351,7 @@ export class StellarSession implements SurveyPeer, Sleeper {
     const isNew = floodGate.receive(kind, hash, this)
     this.countFlood(isNew, to - from)
     if (!isNew) return this.count("floodDuplicate")
-    if (kind === MessageType.TRANSACTION) pullFlood.received(hash)
+    if (kind === MessageType.TRANSACTION) this.countPulled(pullFlood.received(hash))
     if (this.floodRate !== undefined && !this.floodRate.take(this.lastReadMillis)) {
       floodGate.forget(kind, hash)
       return this.count("floodOverRate")
@@ -342,6 +359,13 @@ export class StellarSession implements SurveyPeer, Sleeper {
     counters.floodNew += 1
     this.intake.add({ from: this.id, kind: name, hash, bytes: this.keep(bytes, from, to) })
     return false
+  }
+
+  /** Counts a transaction that we had asked for, so many milliseconds before. */
+  private countPulled(millis: number | undefined): void {
+    if (millis === undefined) return
+    this.around.counters.pulled += 1
+    this.around.counters.pulledMillis += millis
   }
 
   /** A copy that outlives the chunk: all of a chunk is copied at once, because that costs less than its messages one by one. */
@@ -373,15 +397,31 @@ export class StellarSession implements SurveyPeer, Sleeper {
     return verdict === "forged" ? Drop.SurveySignature : undefined
   }
 
-  /** Counts what was flooded to us, for surveys: new, or known before. */
+  /** Counts what was flooded to us, for surveys and operators: new, or known before. */
   private countFlood(isNew: boolean, bytes: number): void {
-    const { reception } = this
+    const { around: { counters }, reception } = this
     if (isNew) {
+      counters.floodBytesNew += bytes
       reception.uniqueFloodMessages += 1
       reception.uniqueFloodBytes += bytes
     } else {
+      counters.floodBytesDuplicate += bytes
       reception.duplicateFloodMessages += 1
       reception.duplicateFloodBytes += bytes
+    }
+  }
+
+  /** Counts an item that came, for the same: one that somebody waited for, or one more. */
+  private countItem(isWanted: boolean, bytes: number): void {
+    const { around: { counters }, reception } = this
+    if (isWanted) {
+      counters.fetchBytesNew += bytes
+      reception.uniqueFetchMessages += 1
+      reception.uniqueFetchBytes += bytes
+    } else {
+      counters.fetchBytesDuplicate += bytes
+      reception.duplicateFetchMessages += 1
+      reception.duplicateFetchBytes += bytes
     }
   }
 
@@ -420,17 +460,18 @@ export class StellarSession implements SurveyPeer, Sleeper {
 
   // Out
 
-  offer(priority: Priority, message: Uint8Array): boolean {
-    return this.offerUnits(priority, message, 1)
+  offer(priority: Priority, message: Uint8Array, from: number = NO_SENDER): boolean {
+    return this.offerUnits(priority, message, 1, from)
   }
 
-  private offerUnits(priority: Priority, message: Uint8Array, units: number): boolean {
+  private offerUnits(priority: Priority, message: Uint8Array, units: number, from: number): boolean {
     if (this.failure !== undefined) return false
     if (priority === FloodPriority.TRANSACTION && message.length > this.around.application.limits().maxTxBytes) {
       this.count("transactionsTooLong")
       return false
     }
-    this.outbox.offer(priority, message, units, this.around.clock.currentTimeMillisUnsafe())
+    this.around.tallies.sent[readUint32(message, 0)]! += 1
+    this.outbox.offer(priority, message, units, this.around.clock.currentTimeMillisUnsafe(), from)
     this.wake.notify()
     return true
   }
@@ -441,16 +482,17 @@ export class StellarSession implements SurveyPeer, Sleeper {
       this.drop(Drop.OutboxFull)
       return false
     }
+    this.around.tallies.sent[readUint32(message, 0)]! += 1
     this.wake.notify()
     return true
   }
 
   advertise(hashes: ReadonlyArray<ItemHash>): boolean {
-    return this.offerUnits(FloodPriority.FLOOD_ADVERT, hashesMessage("FLOOD_ADVERT", hashes), hashes.length)
+    return this.offerUnits(FloodPriority.FLOOD_ADVERT, hashesMessage("FLOOD_ADVERT", hashes), hashes.length, NO_SENDER)
   }
 
   demand(hashes: ReadonlyArray<ItemHash>): boolean {
-    return this.offerUnits(FloodPriority.FLOOD_DEMAND, hashesMessage("FLOOD_DEMAND", hashes), hashes.length)
+    return this.offerUnits(FloodPriority.FLOOD_DEMAND, hashesMessage("FLOOD_DEMAND", hashes), hashes.length, NO_SENDER)
   }
 
   /** Asks the peer for its SCP messages from this ledger on. */
@@ -492,6 +534,42 @@ export class StellarSession implements SurveyPeer, Sleeper {
       this.drop(Drop.NoCredit)
     }
     if (nowMillis - lastIssuedMillis >= Duration.toMillis(config.stragglerTimeout)) this.drop(Drop.Straggling)
+    if (this.isFrameLate(nowMillis)) this.drop(Drop.FrameTimeout)
+  }
+
+  /**
+   * Whether a frame that the peer has begun takes too long: it has half a minute, and from then on as long as what came of it
+   * is worth. While reading pauses the peer cannot finish it. Costs nothing between two beats.
+   */
+  private isFrameLate(nowMillis: number): boolean {
+    const held = this.decoder.heldBytes()
+    const isAwaited = held > 0 && held < this.decoder.frameBytes() && this.received.canRead()
+    if (!isAwaited) {
+      this.frameSinceMillis = undefined
+    } else if (this.frameSinceMillis === undefined || this.framesBefore !== this.messagesRead) {
+      this.frameSinceMillis = nowMillis
+      this.framesBefore = this.messagesRead
+    } else {
+      return nowMillis - this.frameSinceMillis >= Math.max(FRAME_TIMEOUT_MILLIS, 1000 * held / FRAME_BYTES_PER_SECOND)
+    }
+    return false
+  }
+
+  /** Moves all deadlines of the peer on: for so long this node stood still, and could neither read nor write. */
+  postpone(byMillis: number, nowMillis: number): void {
+    const later = (millis: number): number => Math.min(nowMillis, millis + byMillis)
+    const { writer } = this
+    this.lastReadMillis = later(this.lastReadMillis)
+    writer.lastWrittenMillis = later(writer.lastWrittenMillis)
+    writer.lastIssuedMillis = later(writer.lastIssuedMillis)
+    if (writer.blockedSinceMillis !== undefined) writer.blockedSinceMillis = later(writer.blockedSinceMillis)
+    if (this.frameSinceMillis !== undefined) this.frameSinceMillis = later(this.frameSinceMillis)
+    this.outbox.postpone(byMillis, nowMillis)
+  }
+
+  /** Takes statements out of the outbox that nobody needs any more. */
+  dropOutdated(): void {
+    this.outbox.dropOutdated()
   }
 
   /** When the network allows longer transactions than before, the peer gets leave to send them. */
@@ -517,6 +595,11 @@ export class StellarSession implements SurveyPeer, Sleeper {
     return this.outbox.shedUnits[priority]
   }
 
+  /** What the outbox did to have room for what is needed more. */
+  queueing(): Pick<Outbox, "shedOverShare" | "replaced" | "outdated"> {
+    return this.outbox
+  }
+
   /** The 32 bytes of the peer's key. */
   get publicKey(): Uint8Array {
     return Result.getOrThrow(publicKeyFromPeerId(this.id))
@@ -525,6 +608,11 @@ export class StellarSession implements SurveyPeer, Sleeper {
   /** What the peer says of its software, as it came. */
   get versionBytes(): Uint8Array {
     return Uint8Array.from(this.established.claim.versionText, (letter) => letter.charCodeAt(0))
+  }
+
+  /** Of the last ping that was answered. */
+  latencyMillis(): number | undefined {
+    return this.conversation.latencyMillis
   }
 
   /** What surveys want to know. */
@@ -555,6 +643,20 @@ export class StellarSession implements SurveyPeer, Sleeper {
       messagesWritten: this.writer.messagesWritten,
       bytesRead: this.bytesRead,
       bytesWritten: this.writer.bytesWritten,
+      chunksRead: this.chunksRead,
+      writes: this.writer.writes,
+      flooded: {
+        newMessages: this.reception.uniqueFloodMessages,
+        newBytes: this.reception.uniqueFloodBytes,
+        duplicateMessages: this.reception.duplicateFloodMessages,
+        duplicateBytes: this.reception.duplicateFloodBytes
+      },
+      fetched: {
+        newMessages: this.reception.uniqueFetchMessages,
+        newBytes: this.reception.uniqueFetchBytes,
+        duplicateMessages: this.reception.duplicateFetchMessages,
+        duplicateBytes: this.reception.duplicateFetchBytes
+      },
       shed: this.outbox.shedUnits.reduce((sum, units) => sum + units, 0)
     }
   }

@@ -8,6 +8,7 @@
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Layer } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import type { DropReason } from "../../core/DropReason.ts"
+import { NO_SENDER } from "../../core/Outbox.ts"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import { asStellarDrop, Drop, type StellarDropReason } from "../../core/stellar/DropReason.ts"
@@ -15,6 +16,7 @@ import { outboxLimits } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority, priorityOf } from "../../core/stellar/FloodPriority.ts"
 import * as limits from "../../core/stellar/limits.ts"
 import { MessageType } from "../../core/stellar/messages.ts"
+import { StatementQueue } from "../../core/stellar/StatementQueue.ts"
 import { WORD_BYTES } from "../../core/Xdr.ts"
 import { BanList } from "../../services/BanList.ts"
 import { ConnectionManager } from "../../services/ConnectionManager.ts"
@@ -22,6 +24,7 @@ import { Crypto } from "../../services/Crypto.ts"
 import { FloodGate } from "../../services/FloodGate.ts"
 import { FlowControl } from "../../services/FlowControl.ts"
 import { type Admission, type Established, Handshake, type Role } from "../../services/Handshake.ts"
+import { ItemFetcher } from "../../services/ItemFetcher.ts"
 import { NodeIdentity } from "../../services/NodeIdentity.ts"
 import type { OverlayEvent, Received } from "../../services/Overlay.ts"
 import { OwnAddress } from "../../services/OwnAddress.ts"
@@ -39,7 +42,9 @@ import { bugOf, noLink, reasonOf, supervise } from "../runtime/Supervision.ts"
 import * as Tap from "../runtime/Tap.ts"
 import { nodeDispatcher } from "../runtime/Wake.ts"
 import { encoded } from "./encoded.ts"
-import { makeCounters, type StellarCounters } from "./StellarCounters.ts"
+import { FloodIntake } from "./FloodIntake.ts"
+import { countBroadcast, makeCounters, makeMessageTallies, type StellarCounters } from "./StellarCounters.ts"
+import { StellarFetching } from "./StellarFetching.ts"
 import { type SessionSurroundings, StellarSession } from "./StellarSession.ts"
 
 /** What is particular to a connection that somebody here waits for. */
@@ -59,6 +64,10 @@ const addShed = (counters: StellarCounters, session: StellarSession): StellarCou
   counters.outboxShedTransactions += session.shedUnits(FloodPriority.TRANSACTION)
   counters.outboxShedDemands += session.shedUnits(FloodPriority.FLOOD_DEMAND)
   counters.outboxShedAdverts += session.shedUnits(FloodPriority.FLOOD_ADVERT)
+  const { outdated, replaced, shedOverShare } = session.queueing()
+  for (const units of shedOverShare) counters.outboxShedOverShare += units
+  counters.outboxReplacedScp += replaced
+  counters.outboxOutdatedScp += outdated
   return counters
 }
 
@@ -86,14 +95,22 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const floodGate = yield* FloodGate
   const pullFlood = yield* PullFlood
   const survey = yield* Survey
+  const itemFetcher = yield* ItemFetcher
   const application = yield* Application
   const identity = yield* NodeIdentity
   const ownAddress = yield* OwnAddress
   const crypto = yield* Crypto
   const random = yield* SecureRandom.SecureRandom
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const forkAlone = (effect: Effect.Effect<void>): () => void => {
+    const fiber = runFork(effect)
+    return () => fiber.interruptUnsafe()
+  }
 
   const counters = makeCounters()
+  const tallies = makeMessageTallies()
+  /** Handshakes that have asked whether this node is banned, and how each is ended. */
+  const claimants = new Map<Pending, { readonly id: PeerId; readonly evict: () => void }>()
   /** Connections whose end is an event already. */
   const told = new WeakSet<Pending>()
   /** How many connections ended for each reason, by its tag: those are a closed set. */
@@ -103,6 +120,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   // One object for all sessions, which is looked at for each message, until the application changes what a ledger takes.
   let operationsKnown = application.limits().maxTxSetOperations
   let limitsOfOutboxes = outboxLimits(application.limits())
+  const statementQueue = new StatementQueue()
   const around: SessionSurroundings = {
     config,
     clock: yield* Clock.Clock,
@@ -110,10 +128,21 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     dispatcher: yield* nodeDispatcher,
     sealBuffer: yield* SharedSealBuffer,
     counters,
+    tallies,
     application,
     floodGate,
     pullFlood,
     survey,
+    fetching: new StellarFetching({
+      fetcher: itemFetcher,
+      application,
+      crypto,
+      counters,
+      judgeAgain: (items) => {
+        for (const item of items) judgedAgain.add(item)
+        judgedAgain.judge()
+      }
+    }),
     tap: messages,
     learn: connections.learn,
     outboxLimits: () => {
@@ -123,8 +152,19 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         limitsOfOutboxes = outboxLimits(capacity)
       }
       return limitsOfOutboxes
-    }
+    },
+    statementQueue
   }
+  /** Has statements judged that waited for items. They are nobody's any more: their credit went back when they began to wait. */
+  const judgedAgain: FloodIntake = new FloodIntake(around, {
+    slot: NO_SENDER,
+    drop: (reason) => {
+      runFork(Effect.logError("statements that had waited for items were not accepted", reason))
+    },
+    consumed: () => {},
+    fork: forkAlone
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => judgedAgain.leave()))
   const fibers = yield* FiberSet.make<void>()
   const shuttingDown = yield* Deferred.make<void>()
   let isShuttingDown = false
@@ -139,16 +179,30 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       Effect.mapError((): DropReason => Drop.StoreFailed)
     )
 
-  const admissionOf = (pending: Pending): Admission => ({
+  const admissionOf = (pending: Pending, evict: () => void): Admission => ({
     listeningPort: ownAddress.announcedPort(),
-    isBanned: (id) => ofStore(banList.isBanned(id)),
+    // Entered before the list is asked: a ban that comes behind the answer finds who is to go.
+    isBanned: (id) =>
+      Effect.suspend(() => {
+        claimants.set(pending, { id, evict })
+        return ofStore(banList.isBanned(id))
+      }),
     // Marked in the turn in which it is asked, behind the book: two who come at once cannot both be told yes.
     admit: (claim) =>
       Effect.map(
         ofStore(peerStore.observe(claim.address, observedOf(claim.address, pending.direction))),
         () => peers.claim(pending, claim.id)
       ),
-    greetings: (claim) => Effect.map(ofStore(connections.addressesFor(claim.address)), peersMessages)
+    greetings: (claim) =>
+      Effect.map(ofStore(connections.addressesFor(claim.address)), (addresses) => {
+        const messages = peersMessages(addresses)
+        tallies.sent[MessageType.PEERS]! += messages.length
+        return messages
+      }),
+    onStep: (step) => {
+      const messages = step.endsWith("sent") ? tallies.sent : tallies.received
+      messages[step.startsWith("hello") ? MessageType.HELLO : MessageType.AUTH]! += 1
+    }
   })
 
   const observedOf = (address: PeerAddress, direction: Direction): Observed => {
@@ -162,8 +216,14 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const runSession = Effect.fnUntraced(
     function*(link: Link, role: Role, pending: Pending, { interruptedFor, onAuthenticated }: Attempt = accepted) {
       let session: StellarSession | undefined
+      let evicted: DropReason | undefined
       const body = Effect.gen(function*() {
-        const established = yield* handshake.open(link, role, admissionOf(pending))
+        const fiber = yield* Effect.fiber
+        const evict = (): void => {
+          evicted = Drop.Banned
+          fiber.interruptUnsafe()
+        }
+        const established = yield* handshake.open(link, role, admissionOf(pending, evict))
         if (role === "caller") yield* ofStore(peerStore.succeed(established.claim.address))
         const pingSeed = yield* random.randomBytes(PING_BYTES)
         if (!peers.hasSlot(pending.direction)) return yield* Effect.fail<DropReason>(Drop.PeerRejected)
@@ -174,14 +234,20 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       return yield* supervise({
         link,
         body,
-        interruptedFor: () => session?.failure ?? interruptedFor(),
+        interruptedFor: () => session?.failure ?? evicted ?? interruptedFor(),
         ended: (reason) => farewell(session, pending, link.remoteAddress, asStellarDrop(reason)),
         tidyUp: Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip))),
-        lastWords: handshake.lastWords,
+        lastWords,
         closeDeadline
       })
     }
   )
+
+  const lastWords = (reason: DropReason): Uint8Array | undefined => {
+    const words = handshake.lastWords(reason)
+    if (words !== undefined) tallies.sent[MessageType.ERROR_MSG]! += 1
+    return words
+  }
 
   const welcome = (established: Established, link: Link, pending: Pending, pingSeed: Uint8Array): StellarSession => {
     const session: StellarSession = new StellarSession(around, {
@@ -190,14 +256,14 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       slot: peers.takeSlotNumber(),
       ledgers: flowControl.ledgers(),
       pingSeed,
-      fork: (effect) => {
-        const fiber = runFork(effect)
-        return () => fiber.interruptUnsafe()
-      }
+      fork: forkAlone
     })
     peers.promote(pending, session)
+    claimants.delete(pending)
+    counters[pending.direction === "inbound" ? "inboundEstablished" : "outboundEstablished"] += 1
     pullFlood.join(session)
     survey.join(session)
+    itemFetcher.join(session)
     events.publish({ _tag: "PeerJoined", peer: session.info() })
     return session
   }
@@ -208,19 +274,28 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       return session.run
     })
 
+  /** Takes the connection out of every list; the second time there is nothing of it. */
+  const leave = (pending: Pending, reason: StellarDropReason): void => {
+    claimants.delete(pending)
+    peers.leave(pending, reason)
+  }
+
   const farewell = (
     session: StellarSession | undefined,
     pending: Pending,
     address: PeerAddress,
     reason: StellarDropReason
   ): void => {
-    peers.leave(pending, reason)
+    leave(pending, reason)
     told.add(pending)
     const { direction } = pending
+    counters[direction === "inbound" ? "inboundDropped" : "outboundDropped"] += 1
+    if (reason._tag === "RemoteError") tallies.received[MessageType.ERROR_MSG]! += 1
     if (session === undefined) return refuse(address, direction, reason)
     session.failure ??= reason
     pullFlood.leave(session)
     survey.leave(session)
+    itemFetcher.leave(session)
     floodGate.release(session.slot)
     addShed(counters, session)
     countEnd(reason)
@@ -239,8 +314,10 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const accept = (link: Link): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (isShuttingDown) return Effect.void
+      counters.inboundAttempted += 1
       const pending = peers.enter("inbound", link.remoteAddress)
       if (typeof pending === "string") {
+        counters.inboundRejected += 1
         refuse(link.remoteAddress, "inbound", pending === "pending-full" ? Drop.PendingFull : Drop.PendingOfAddressFull)
         return Effect.void
       }
@@ -255,8 +332,12 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     Effect.suspend(() => {
       if (isShuttingDown) return Effect.fail(Drop.Shutdown)
       if (peers.isConnected(address)) return Effect.fail(Drop.AlreadyConnectedAddress)
+      counters.outboundAttempted += 1
       const pending = peers.enter("outbound", address)
-      if (typeof pending === "string") return Effect.fail(Drop.OutboundFull)
+      if (typeof pending === "string") {
+        counters.outboundCancelled += 1
+        return Effect.fail(Drop.OutboundFull)
+      }
       const answer = Deferred.makeUnsafe<PeerId, StellarDropReason>()
       let isUnwanted = false
       const interruptedFor = () => isUnwanted ? Drop.DroppedByUser : Drop.Shutdown
@@ -275,9 +356,12 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       )
       const conclude = (exit: Exit.Exit<never, DropReason>): void => {
         const reason = asStellarDrop(reasonOf(exit, interruptedFor))
-        peers.leave(pending, reason)
+        leave(pending, reason)
         // Of a connection that never had a link nobody has heard yet.
-        if (!told.has(pending)) refuse(address, "outbound", reason)
+        if (!told.has(pending)) {
+          counters.outboundDropped += 1
+          refuse(address, "outbound", reason)
+        }
         Deferred.doneUnsafe(answer, Exit.fail(reason))
       }
       return Effect.flatMap(FiberSet.run(fibers, attempt), (fiber) =>
@@ -288,10 +372,53 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
           })))
     })
 
+  /** Calls, says HELLO, and hears one: behind that the handshake goes no further. */
+  const greet = Effect.fnUntraced(function*(address: PeerAddress) {
+    const link = yield* transport.dial(address, { timeout: config.connectTimeout })
+    const greeted = yield* Deferred.make<boolean>()
+    const heard = handshake.open(link, "caller", {
+      listeningPort: ownAddress.announcedPort(),
+      isBanned: (id) => ofStore(banList.isBanned(id)),
+      // All that can be checked of a HELLO is good; whether we are connected already does not matter, for we do not stay.
+      admit: () => Effect.andThen(Deferred.succeed(greeted, true), Effect.never),
+      greetings: () => Effect.succeed([])
+    }).pipe(
+      Effect.as(true),
+      Effect.catch((reason) => Effect.succeed(reason._tag === Drop.StoreFailed._tag ? undefined : false))
+    )
+    const isThere = yield* Effect.raceFirst(Deferred.await(greeted), heard)
+    yield* Effect.raceFirst(link.end, closeDeadline)
+    return isThere
+  }, Effect.scoped)
+
+  const feel = (address: PeerAddress): Effect.Effect<boolean | undefined> =>
+    Effect.suspend(() => {
+      if (isShuttingDown || peers.isConnected(address)) return Effect.undefined
+      const pending = peers.enter("outbound", address)
+      if (typeof pending === "string") return Effect.undefined
+      let isThere: boolean | undefined
+      const call = greet(address).pipe(
+        // What this machine cannot do says nothing of the other one.
+        Effect.catch(({ reason }) => Effect.succeed(reason === "failed" ? undefined : false)),
+        Effect.map((answer) => {
+          isThere = answer
+        }),
+        Effect.ensuring(Effect.sync(() => peers.leave(pending, Drop.DroppedByUser))),
+        Effect.catchCause((cause) => Effect.logError("a feeler died", cause))
+      )
+      return Effect.flatMap(FiberSet.run(fibers, call), (fiber) =>
+        Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber)).pipe(Effect.map(() => isThere)))
+    })
+
   const drop = (id: PeerId, reason: StellarDropReason): boolean => {
     const peer = peers.byId(id)
     peer?.drop(reason)
     return peer !== undefined
+  }
+
+  const evict = (id: PeerId): void => {
+    drop(id, Drop.DroppedByUser)
+    for (const claimant of claimants.values()) if (claimant.id === id) claimant.evict()
   }
 
   const sessions = (): ReadonlyArray<StellarSession> => peers.all().filter(isSession)
@@ -311,23 +438,39 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     }
   }
 
+  /** A late beat shows that nothing ran meanwhile: a suspended machine, a long collection. What peers did was not seen then. */
+  const stallOf = (now: number): number => now - beatDueMillis > limits.STALL_MILLIS ? now - beatDueMillis : 0
+
   const beat = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.sync(() => {
+      const stalledMillis = stallOf(now)
+      if (stalledMillis > 0) { for (const session of sessions()) session.postpone(stalledMillis, now) }
       for (const session of sessions()) beatOf(session, now)
       const { ledger } = application.position()
       if (ledger !== undefined) {
         const oldest = Math.max(0, ledger - limits.LEDGERS_TO_REMEMBER + 1)
         floodGate.advance(ledger, oldest)
         pullFlood.forgetBelow(oldest)
+        around.fetching.follow(ledger)
+        statementQueue.follow(ledger)
+        for (const session of sessions()) session.dropOutdated()
       }
       survey.beat(now)
     })).pipe(Effect.catchDefect((defect) => Effect.logError("the beat of the sessions failed", defect)))
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(config.peerBeat), beat)))
+  let beatDueMillis = Infinity
+  const pause = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    beatDueMillis = now + Duration.toMillis(config.peerBeat)
+    return Effect.sleep(config.peerBeat)
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(pause, beat)))
 
   return PeerSupervisor.of({
     accept,
     dial,
+    feel,
     drop,
+    evict,
+    tallies,
     infos: () => sessions().map((session) => session.info()),
     shutdown,
     send: (id, kind, message) => {
@@ -341,13 +484,15 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       const kind = MessageType[name]
       const hash = crypto.sha256(message.subarray(WORD_BYTES))
       application.originate({ from: identity.peerId, kind: name, hash, bytes: message })
-      return floodGate.broadcast(
+      const reached = floodGate.broadcast(
         kind,
         hash,
         name === "TRANSACTION"
           ? (peer) => pullFlood.advertise(peer, hash)
           : (peer) => peer.offer(FloodPriority.SCP_MESSAGE, message)
       )
+      countBroadcast(around, name, reached)
+      return reached
     },
     publish: events.publish,
     events: events.stream,
@@ -360,6 +505,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         ...floodGate.size(),
         ...pullFlood.counters(),
         ...survey.counters(),
+        ...itemFetcher.counters(),
         addressesRefused: learnedRefused,
         addressesShed: learnedShed,
         messagesMissed: messages.missed()

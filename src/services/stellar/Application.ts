@@ -10,6 +10,7 @@ import type { Effect } from "effect"
 import { Context } from "effect"
 import type { ItemHash } from "../../core/ItemHash.ts"
 import type { PeerId } from "../../core/PeerId.ts"
+import type { FetchedKind } from "../../core/stellar/FetchedHash.ts"
 
 /** A flooded message as the application gets it: well formed, and not seen before. */
 export interface Flooded {
@@ -32,7 +33,46 @@ export interface Flooded {
  * - `forget`: not accepted; a later copy counts as new and is asked about again.
  * - `malformed`: no honest peer sends this; the peer is dropped as for corrupt bytes.
  */
-export type Verdict = "relay" | "keep" | "forget" | "malformed"
+export type Verdict = "relay" | "keep" | "forget" | "malformed" | Fetching
+
+/**
+ * A verdict on a statement: it cannot be judged before these items are here.
+ *
+ * The statement stays known and is not passed on. Peers are asked for the items, first those that know the statement; each that
+ * comes is handed to `fetched`, and then `judge` is asked about the statement again. It may answer the same once more. A
+ * statement that is about a ledger outside of what is remembered, or one of too many that wait, is given up without a word.
+ * On a transaction it is as `forget`.
+ */
+export interface Fetching {
+  readonly _tag: "Fetching"
+  /** The slot that the statement is about. */
+  readonly ledger: number
+  /** Hashes of sets of transactions, in either form. All zero names the empty set, and is not asked for. */
+  readonly transactionSets: ReadonlyArray<ItemHash>
+  /** Hashes of quorum sets. */
+  readonly quorumSets: ReadonlyArray<ItemHash>
+}
+
+/** The verdict that a statement about this slot waits for these items; for those that are left out, for none of that kind. */
+export const fetching = (
+  ledger: number,
+  items: { readonly transactionSets?: ReadonlyArray<ItemHash>; readonly quorumSets?: ReadonlyArray<ItemHash> }
+): Fetching => ({
+  _tag: "Fetching",
+  ledger,
+  transactionSets: items.transactionSets ?? [],
+  quorumSets: items.quorumSets ?? []
+})
+
+/** An item that a peer gave us because we asked for it. Its hash is that of its content. */
+export interface Fetched {
+  readonly kind: FetchedKind
+  readonly hash: ItemHash
+  /** The highest slot of the statements that waited for it. */
+  readonly ledger: number
+  /** The whole message, kind first: well formed, a quorum set sane; the transactions of a set are not looked at. A copy. */
+  readonly bytes: Uint8Array
+}
 
 /** Where the network is, as far as the application knows. */
 export interface Position {
@@ -85,6 +125,11 @@ export class Application extends Context.Service<Application, {
   readonly transactionSet: (hash: ItemHash) => Uint8Array | undefined
   /** The whole SCP_QUORUMSET message with this set. */
   readonly quorumSet: (hash: ItemHash) => Uint8Array | undefined
+  /**
+   * Takes an item that a `Fetching` verdict named. The statements that wait for it are judged anew right afterwards. Whoever never
+   * gives that verdict needs none.
+   */
+  readonly fetched?: (item: Fetched) => void
   /** The whole SCP_MESSAGEs of the slots from `ledger` on (0: all that is held), slots ascending; for a slot, nominations first. */
   readonly scpState: (ledger: number) => ReadonlyArray<Uint8Array>
 }>()("effect-overlay/services/stellar/Application") {}

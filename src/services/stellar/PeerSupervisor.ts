@@ -15,6 +15,11 @@ export class PeerSupervisor extends Context.Service<
   PeerSupervisorShape<Stellar> & {
     /** Puts a whole message into the outbox of one peer, by its kind; `false` if the peer is not here, or leaving. */
     readonly send: (id: PeerId, kind: MessageName, message: Uint8Array) => boolean
+    /**
+     * Ends all that a node has here and that was just banned: its session as "dropped by user", and a handshake that has passed the
+     * question for bans already as "node is banned", in silence, as that question would have.
+     */
+    readonly evict: (id: PeerId) => void
     /** Asks all peers for their SCP messages from this ledger on; gives how many were asked. */
     readonly requestScpState: (ledger: number) => number
     /** Floods a message of this node; gives how many peers were told. */
@@ -23,6 +28,13 @@ export class PeerSupervisor extends Context.Service<
     readonly publish: (event: OverlayEvent<Stellar>) => void
     readonly events: Stream.Stream<OverlayEvent<Stellar>>
     readonly messages: (options: MessagesOptions) => Stream.Stream<Received<Stellar> | Missed>
+    /** Messages since the start, by the number of their kind: live, not to be changed. */
+    readonly tallies: {
+      readonly received: Readonly<Float64Array>
+      readonly sent: Readonly<Float64Array>
+      /** Statements that came, by the number of their kind. */
+      readonly statements: Readonly<Float64Array>
+    }
     readonly counters: () => Readonly<Record<string, number>>
   }
 >()("effect-overlay/services/stellar/PeerSupervisor") {}

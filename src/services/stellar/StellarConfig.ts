@@ -114,7 +114,9 @@ export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/s
   floodRate: count(0),
   transactionFlood: TransactionFlood.pipe(Schema.withConstructorDefault(Effect.succeed("pull" as const))),
   advertPeriod: time(limits.ADVERT_PERIOD_MILLIS),
-  demandPeriod: time(limits.DEMAND_PERIOD_MILLIS)
+  demandPeriod: time(limits.DEMAND_PERIOD_MILLIS),
+  /** Whether the node shows what it counts among Effect's metrics, under core's names. That costs nothing until somebody looks. */
+  metrics: flag(true)
 }) {}
 
 /** What may be given to make a configuration; everything but the passphrase has a default. */

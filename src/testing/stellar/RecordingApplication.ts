@@ -38,6 +38,7 @@ export const around = (
         transaction: (hash) => told.transaction(hash),
         transactionSet: (hash) => told.transactionSet(hash),
         quorumSet: (hash) => told.quorumSet(hash),
+        fetched: (item) => told.fetched?.(item),
         scpState: (ledger) => told.scpState(ledger),
         judge: recorded(told.judge, recorder),
         originate: (message) => {
@@ -51,7 +52,9 @@ export const around = (
 const recorded = (judge: Judge, recorder: Recorder): Judge => {
   const tell = (batch: ReadonlyArray<Flooded>, verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Verdict> => {
     for (const [i, message] of batch.entries()) {
-      recorder.received(message, verdicts[i] === "relay" || verdicts[i] === "keep")
+      const verdict = verdicts[i]
+      // What waits for an item is judged again when that is here.
+      if (typeof verdict !== "object") recorder.received(message, verdict === "relay" || verdict === "keep")
     }
     return verdicts
   }

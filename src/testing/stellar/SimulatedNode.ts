@@ -4,6 +4,7 @@
 import { Context, Effect, Exit, Layer, Redacted, References, Scope, Stream } from "effect"
 import type { AddressResolver } from "effect/net/AddressResolver"
 import type { Signer } from "../../core/Crypto.ts"
+import { HASH_KEY_BYTES } from "../../core/HalfSipHash.ts"
 import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import { DEFAULT_PORT } from "../../core/stellar/limits.ts"
@@ -65,12 +66,15 @@ export const make = (parts: NodeParts, crypto: Crypto["Service"]): SimulatedNode
   const { index, ip, world } = parts
   const name = `node/${index}`
   const seed = world.prng(`${name}/seed`).bytes(SEED_BYTES)
+  const key = world.prng(`${name}/addresses`).bytes(HASH_KEY_BYTES)
   const signer = crypto.signer(seed)
   const address = tcpAddress(ip, DEFAULT_PORT)
   const config = privateNetwork(parts.passphrase, {
     seed: Redacted.make(encodeSeed(seed)),
     listen: { host: ip, port: DEFAULT_PORT },
     knownPeers: parts.calls,
+    // A thousand nodes would leave a hundred thousand of them in the one registry of the process.
+    metrics: false,
     ...parts.config
   })
   let life = 0
@@ -82,7 +86,7 @@ export const make = (parts: NodeParts, crypto: Crypto["Service"]): SimulatedNode
     const lifeName = `${name}/life/${life}`
     const machine = Layer.mergeAll(
       parts.machine,
-      SimulatedStores.layer(parts.disk),
+      SimulatedStores.layer(parts.disk, { key }),
       SimulatedRandom.layer(world.prng(`${lifeName}/secrets`))
     )
     const layer = StellarNode.layer(config).pipe(

@@ -66,6 +66,7 @@ const silent: ReadonlyArray<Row> = [
   ["all outbound connections taken", Drop.OutboundFull],
   // Ours, where core has no such bound or speaks of its own machinery.
   ["straggling (cannot keep up)", Drop.OutboxFull],
+  ["a frame was begun and not finished", Drop.FrameTimeout],
   ["all pending connections of this address are taken", Drop.PendingOfAddressFull],
   ["already connected to this address", Drop.AlreadyConnectedAddress],
   ["the store failed", Drop.StoreFailed],

@@ -8,6 +8,7 @@ import {
   dontHaveMessage,
   grantMessage,
   hashesMessage,
+  itemQuery,
   missingQuorumSetHashAt,
   quorumSetQuery,
   quorumSetQueryHashAt
@@ -38,6 +39,19 @@ describe("a message that is written word by word", () => {
       assert.deepStrictEqual(
         hashesMessage("FLOOD_DEMAND", named),
         Result.getOrThrow(encodeMessage({ _tag: "FLOOD_DEMAND", floodDemand: { txHashes } }))
+      )
+    }
+  })
+
+  it("is the question for an item that the schema writes", () => {
+    for (const hash of hashes) {
+      assert.deepStrictEqual(
+        itemQuery("GET_TX_SET", ItemHash.fromBytes(hash)),
+        Result.getOrThrow(encodeMessage({ _tag: "GET_TX_SET", txSetHash: hash }))
+      )
+      assert.deepStrictEqual(
+        itemQuery("GET_SCP_QUORUMSET", ItemHash.fromBytes(hash)),
+        Result.getOrThrow(encodeMessage({ _tag: "GET_SCP_QUORUMSET", qSetHash: hash }))
       )
     }
   })

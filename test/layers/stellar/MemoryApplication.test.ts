@@ -13,7 +13,7 @@ import { peerIdFromPublicKey } from "../../../src/core/stellar/StrKey.ts"
 import * as NodeCrypto from "../../../src/layers/node/NodeCrypto.ts"
 import * as MemoryApplication from "../../../src/layers/stellar/MemoryApplication.ts"
 import { Crypto } from "../../../src/services/Crypto.ts"
-import { Application, type Flooded, type Verdict } from "../../../src/services/stellar/Application.ts"
+import { Application, type Fetching, type Flooded, type Verdict } from "../../../src/services/stellar/Application.ts"
 import { pubnet, testnet } from "../../../src/services/stellar/networks.ts"
 import { hashOf, numbers } from "../../support/floods.ts"
 import {
@@ -60,13 +60,17 @@ const inLargeBuffer = (bytes: Uint8Array): Uint8Array => {
   return chunk.subarray(100, 100 + bytes.length)
 }
 
-const judge = ({ judge }: Application["Service"], ...batch: ReadonlyArray<Flooded>): ReadonlyArray<Verdict> => {
+type Settled = Exclude<Verdict, Fetching>
+
+const judge = ({ judge }: Application["Service"], ...batch: ReadonlyArray<Flooded>): ReadonlyArray<Settled> => {
   if (judge.answers === "later") return assert.fail("it is said to answer at once")
-  return judge.receive(batch)
+  return judge.receive(batch).map((verdict) =>
+    typeof verdict === "string" ? verdict : assert.fail("it is said to ask for nothing")
+  )
 }
 
 /** Two of the three trusted nodes externalize a slot. */
-const moveTo = (app: Application["Service"], slot: number): ReadonlyArray<Verdict> =>
+const moveTo = (app: Application["Service"], slot: number): ReadonlyArray<Settled> =>
   judge(app, said(ann, slot, externalize()), said(bob, slot, externalize()))
 
 const policies = ["observe", "scp", "all"] as const

@@ -1376,6 +1376,45 @@ describe("a session that ends from here", () => {
       yield* bystander.ask
     }))
 
+  it.effect("is over in silence for who is banned between its HELLO and its AUTH", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      const bystander = yield* stranger(it, "bystander")
+      const [first, second] = [yield* stranger(it, "one"), yield* stranger(it, "two")]
+      for (const peer of [bystander, first, second]) {
+        peer.sendHello()
+        yield* peer.hear("HELLO")
+      }
+      yield* it.overlay.disconnect(first.id)
+      yield* it.overlay.ban(first.id, { note: "too late" })
+      assert.isUndefined(yield* first.ending)
+      yield* it.overlay.ban(second.id, { expiresAtMillis: (NOW_SECONDS + 60) * 1000 })
+      second.sendAuth()
+      assert.isUndefined(yield* second.ending)
+      yield* until("both are told of", () => it.failures().length === 2)
+      assert.deepStrictEqual(it.failures().map(({ _tag }) => _tag), ["Banned", "Banned"])
+      bystander.sendAuth()
+      yield* bystander.hear("GET_SCP_STATE")
+    }))
+
+  it.effect("lets in again whose ban has expired, and tells of bans what was said of them", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      const peer = yield* caller(it, { label: "one" })
+      const expiresAtMillis = NOW_SECONDS * 1000 + 1000
+      yield* it.overlay.ban(peer.id, { note: "noisy", expiresAtMillis })
+      assert.deepStrictEqual(yield* it.overlay.bans, [
+        { id: peer.id, note: "noisy", sinceMillis: NOW_SECONDS * 1000, expiresAtMillis }
+      ])
+      assert.strictEqual(yield* peer.ending, "0 dropped by user")
+      const early = yield* stranger(it, "one")
+      early.sendHello()
+      assert.isUndefined(yield* early.ending)
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(yield* it.overlay.bans, [])
+      yield* caller(it, { label: "one" })
+    }))
+
   it.effect("has one reason, the first, whatever comes after it", () =>
     Effect.gen(function*() {
       const it = yield* node()

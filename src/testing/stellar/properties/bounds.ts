@@ -2,7 +2,8 @@
  * Properties of what a node holds: while it runs, and when it has ended.
  */
 import { Effect } from "effect"
-import { BAN_LIST_ENTRIES, PEER_STORE_ENTRIES } from "../../../core/limits.ts"
+import { type TableName, tableSizes } from "../../../core/AddressTables.ts"
+import { ANCHOR_PEERS, BAN_LIST_ENTRIES, PEER_STORE_ENTRIES } from "../../../core/limits.ts"
 import { isHonest, type Property, type WatchedNode } from "./Property.ts"
 
 /**
@@ -11,20 +12,25 @@ import { isHonest, type Property, type WatchedNode } from "./Property.ts"
  */
 const TURNS = 8
 
+const tables: ReadonlyArray<TableName> = ["new", "tried", "waiting"]
+
 /** Memory has bounds, and they hold. */
 export const memoryIsBounded: Property = {
   name: "memory stays within the declared bounds",
   doc:
-    "The rows of the book and the bans once a simulated second; the records of the flood gate and the credit of each peer of " +
-    `each node every ${TURNS} seconds, in turn, and of all at the end.`,
+    "The rows of the book, its anchors and the bans once a simulated second; the tables of addresses, the records of the flood gate " +
+    `and the credit of each peer of each node every ${TURNS} seconds, in turn, and of all at the end.`,
   watch: (run, violated) => {
     const check = (node: number, what: string, count: number, limit: number): void => {
       if (count > limit) violated(node, `${count} ${what}, at most ${limit}`)
     }
-    const ask = ({ config, index, overlay }: WatchedNode) =>
+    const ask = ({ committed, config, index, overlay }: WatchedNode) =>
       Effect.gen(function*() {
         const face = overlay()
         if (face === undefined) return
+        for (const table of tables) {
+          check(index, `places of ${table}`, committed.peers.places?.residents(table).length ?? 0, tableSizes[table])
+        }
         const counters = yield* face.counters
         check(index, "records of floods", counters["entries"] ?? 0, config.floodEntries)
         const peers = yield* face.peers
@@ -44,6 +50,7 @@ export const memoryIsBounded: Property = {
         for (const { committed, index, overlay } of run.nodes) {
           if (overlay() === undefined || !isHonest(run, index)) continue
           check(index, "rows in the book", committed.peers.rows.length, PEER_STORE_ENTRIES)
+          check(index, "anchors", committed.peers.anchors?.length ?? 0, ANCHOR_PEERS)
           check(index, "bans", committed.bans.size, BAN_LIST_ENTRIES)
         }
         const turn = seconds++ % TURNS

@@ -1,0 +1,321 @@
+/**
+ * What waits for a peer that has granted too little, in a whole node over real sockets: what is replaced, what goes out of date,
+ * what is shed when there is too much, and what longer transactions change.
+ *
+ * A name ends in the case of stellar-core's own tests that asks for the same.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import * as limits from "../../../src/core/stellar/limits.ts"
+import type { StellarMessage } from "../../../src/core/stellar/messages.ts"
+import type { SCPPledges } from "../../../src/core/stellar/messages/scp.ts"
+import { confirm, externalize, nominate, prepare, signedStatement, signerOf } from "../../support/statements.ts"
+import { type ByHand, caller } from "./peerByHand.ts"
+import {
+  hashBytes,
+  makeNode,
+  networkId,
+  type NodeOptions,
+  NOW_SECONDS,
+  type TestNode,
+  transactionMessage,
+  transactionOf,
+  until
+} from "./peerNode.ts"
+
+const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
+
+const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
+
+const beat = TestClock.adjust("5 seconds")
+
+/** More credit than anything here spends. */
+const grantAll = Effect.fnUntraced(function*(peer: ByHand) {
+  peer.grant(1_000_000, 1_000_000_000)
+  yield* peer.settle
+})
+
+// Statements
+
+const said = (signer: number, slot: number, pledges: SCPPledges): StellarMessage => ({
+  _tag: "SCP_MESSAGE",
+  envelope: {
+    statement: { nodeID: signerOf(signer).publicKey, slotIndex: BigInt(slot), pledges },
+    signature: new Uint8Array(64)
+  }
+})
+
+/** Node (of 1 to 9), slot and kind of the statements that came, in order. */
+const statementsHeard = (peer: ByHand): ReadonlyArray<string> => {
+  const names = new Map(
+    Array.from({ length: 9 }, (_, i) => [Buffer.from(signerOf(i + 1).publicKey).toString("hex"), i + 1])
+  )
+  return peer.heardOf("SCP_MESSAGE").map(({ envelope: { statement: { nodeID, pledges, slotIndex } } }) =>
+    `${names.get(Buffer.from(nodeID).toString("hex"))} ${slotIndex} ${pledges._tag.slice("SCP_ST_".length)}`
+  )
+}
+
+describe("statements that wait for credit", () => {
+  it.effect("are the latest of each node, slot and conversation [core: outbound queue filtering / obsolete SCP messages]", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      const peer = yield* caller(it, { grant: "none" })
+      const all = [
+        said(1, 5, nominate(["a"])),
+        said(1, 5, prepare(1)),
+        said(2, 5, prepare(1)),
+        said(1, 6, prepare(1)),
+        said(1, 5, prepare(2)),
+        said(1, 5, nominate(["a", "b"])),
+        said(1, 5, confirm(3)),
+        said(1, 5, externalize(3)),
+        said(2, 5, prepare(2))
+      ]
+      for (const message of all) yield* it.overlay.broadcast(message)
+      yield* grantAll(peer)
+      assert.deepStrictEqual(statementsHeard(peer), [
+        "1 5 NOMINATE",
+        "1 5 EXTERNALIZE",
+        "2 5 PREPARE",
+        "1 6 PREPARE"
+      ])
+      const [nomination, , prepared] = peer.heardOf("SCP_MESSAGE").map(({ envelope }) => envelope.statement.pledges)
+      assert.strictEqual(nomination?._tag === "SCP_ST_NOMINATE" && nomination.nominate.votes.length, 2)
+      assert.strictEqual(prepared?._tag === "SCP_ST_PREPARE" && prepared.prepare.ballot.counter, 2)
+      assert.strictEqual(counterNow(it, "outboxReplacedScp"), 5)
+      assert.strictEqual(counterNow(it, "outboxShedScp"), 0)
+    }))
+
+  it.effect("all go where they need not wait", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      const peer = yield* caller(it)
+      for (const pledges of [prepare(1), prepare(2), externalize()]) {
+        yield* it.overlay.broadcast(said(1, 5, pledges))
+        yield* peer.settle
+      }
+      assert.deepStrictEqual(statementsHeard(peer), ["1 5 PREPARE", "1 5 PREPARE", "1 5 EXTERNALIZE"])
+      assert.strictEqual(counterNow(it, "outboxReplacedScp"), 0)
+    }))
+
+  const heardAt = Effect.fnUntraced(function*(ledger: number | undefined, slots: ReadonlyArray<number>) {
+    const position: { ledger: number | undefined; synced: boolean } = { ledger: undefined, synced: true }
+    const it = yield* node({ application: (inMemory) => ({ ...inMemory, position: () => position }) })
+    const peer = yield* caller(it, { grant: "none" })
+    for (const slot of slots) yield* it.overlay.broadcast(said(1, slot, externalize()))
+    position.ledger = ledger
+    yield* beat
+    yield* grantAll(peer)
+    const heard = peer.heardOf("SCP_MESSAGE").map(({ envelope }) => Number(envelope.statement.slotIndex))
+    assert.strictEqual(counterNow(it, "outboxOutdatedScp"), slots.length - heard.length)
+    return heard
+  })
+
+  it.effect("are taken out when their ledger is not remembered any more, but not those of the checkpoint [core: outbound queue filtering / SCP messages, slot too old]", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* heardAt(100, [63, 64, 65, 88, 89, 100, 150]), [64, 89, 100, 150])
+    }))
+
+  it.effect("are taken out as well when there is a later checkpoint [core: outbound queue filtering / SCP messages, checkpoint too old]", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* heardAt(150, [64, 128, 129, 150]), [128, 150])
+    }))
+
+  it.effect("stay as long as the node does not know its ledger", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* heardAt(undefined, [1, 64, 100]), [1, 64, 100])
+    }))
+
+  it.effect("are shed, where there are too many bytes of them, of who sent most", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      const peer = yield* caller(it, { grant: "none" })
+      const quiet = yield* caller(it, { label: "quiet" })
+      const loud = yield* caller(it, { label: "loud" })
+      for (let slot = 1; slot <= 3; slot++) quiet.sayBytes(signedStatement(networkId, signerOf(1), slot, externalize()))
+      yield* quiet.ask
+      const fitting = Math.floor(limits.OUTBOUND_SCP_BYTES / 200_000)
+      for (let slot = 1; slot <= fitting + 5; slot++) {
+        loud.sayBytes(signedStatement(networkId, signerOf(2), slot, nominate(["x".repeat(200_000)])))
+        yield* loud.ask
+      }
+      const shed = counterNow(it, "outboxShedScp")
+      assert.isAtLeast(shed, 5)
+      peer.grant(1_000_000, 1_000_000_000)
+      for (let i = 0; i < 3 + fitting + 5 - shed; i++) yield* peer.hear("SCP_MESSAGE")
+      yield* peer.settle
+      const heard = statementsHeard(peer)
+      assert.deepStrictEqual(heard.slice(0, 3), [1, 2, 3].map((slot) => `1 ${slot} EXTERNALIZE`))
+      assert.strictEqual(heard[3], `2 ${shed + 1} NOMINATE`)
+      assert.strictEqual(heard.at(-1), `2 ${fitting + 5} NOMINATE`)
+      assert.strictEqual(counterNow(it, "outboxShedOverShare"), shed)
+      assert.deepStrictEqual([peer, quiet, loud].flatMap(({ id }) => it.leaves(id)), [])
+    }))
+})
+
+// Transactions, adverts, demands
+
+const demand = (peer: ByHand, transactions: ReadonlyArray<Uint8Array>): void =>
+  peer.say({ _tag: "FLOOD_DEMAND", floodDemand: { txHashes: transactions.map(hashBytes) } })
+
+const numbersHeard = (peer: ByHand, transactions: ReadonlyArray<Uint8Array>): ReadonlyArray<number> =>
+  peer.heardOf("TRANSACTION").map(({ transaction }) =>
+    transactions.findIndex((bytes) => Buffer.from(bytes.subarray(4)).equals(transaction))
+  )
+
+/** What of so many demanded transactions comes, when a peer grants credit only after all were demanded. */
+const demanded = Effect.fnUntraced(function*(options: NodeOptions, count: number, bytes?: number) {
+  const it = yield* node(options)
+  const peer = yield* caller(it, { grant: "none" })
+  const transactions = Array.from({ length: count }, (_, i) => transactionOf(i, bytes))
+  for (let i = 0; i < count; i++) yield* it.overlay.broadcast(transactionMessage(i, bytes))
+  demand(peer, transactions)
+  yield* peer.ask
+  yield* grantAll(peer)
+  assert.deepStrictEqual(it.leaves(peer.id), [])
+  return { it, heard: numbersHeard(peer, transactions) }
+})
+
+describe("transactions that wait for credit", () => {
+  it.effect("are the newest, as many as a ledger takes operations [core: outbound queue filtering / limit based on tx set size]", () =>
+    Effect.gen(function*() {
+      const { heard, it } = yield* demanded({ memory: { limits: { maxTxSetOperations: 5 } } }, 12)
+      assert.deepStrictEqual(heard, [7, 8, 9, 10, 11])
+      assert.strictEqual(counterNow(it, "outboxShedTransactions"), 7)
+    }))
+
+  it.effect("are the newest of three mebibytes [core: outbound queue filtering / limit based on total bytes]", () =>
+    Effect.gen(function*() {
+      const fitting = Math.floor(limits.OUTBOUND_TRANSACTION_BYTES / 100_000)
+      const { heard, it } = yield* demanded({}, fitting + 4, 100_000)
+      assert.deepStrictEqual(heard, Array.from({ length: fitting }, (_, i) => i + 4))
+      assert.strictEqual(counterNow(it, "outboxShedTransactions"), 4)
+    }))
+})
+
+describe("hashes that wait for credit", () => {
+  it.effect("are the newest on offer [core: outbound queue filtering / advert demand limit]", () =>
+    Effect.gen(function*() {
+      const it = yield* node({ memory: { limits: { maxTxSetOperations: 5 } } })
+      const peer = yield* caller(it, { grant: "none" })
+      for (let i = 0; i < 12; i++) {
+        yield* it.overlay.broadcast(transactionMessage(i))
+        yield* TestClock.adjust("100 millis")
+      }
+      yield* grantAll(peer)
+      const heard = peer.heardOf("FLOOD_ADVERT").flatMap(({ floodAdvert }) =>
+        floodAdvert.txHashes.map((hash) => [...hash])
+      )
+      assert.deepStrictEqual(heard, [7, 8, 9, 10, 11].map((i) => [...hashBytes(transactionOf(i))]))
+      assert.strictEqual(counterNow(it, "outboxShedAdverts"), 7)
+    }))
+
+  it.effect("are the newest that are asked for [core: outbound queue filtering / advert demand limit]", () =>
+    Effect.gen(function*() {
+      const it = yield* node({ memory: { limits: { maxTxSetOperations: 5 } } })
+      const peer = yield* caller(it, { grant: "none" })
+      const hashes = Array.from({ length: 12 }, (_, i) => hashBytes(transactionOf(i)))
+      for (let at = 0; at < 12; at += 4) {
+        peer.say({ _tag: "FLOOD_ADVERT", floodAdvert: { txHashes: hashes.slice(at, at + 4) } })
+        yield* peer.ask
+        yield* TestClock.adjust("200 millis")
+      }
+      yield* grantAll(peer)
+      const heard = peer.heardOf("FLOOD_DEMAND").flatMap(({ floodDemand }) =>
+        floodDemand.txHashes.map((hash) => [...hash])
+      )
+      assert.deepStrictEqual(heard, hashes.slice(8).map((hash) => [...hash]))
+      assert.strictEqual(counterNow(it, "outboxShedDemands"), 8)
+    }))
+})
+
+// Longer transactions
+
+describe("when the network allows longer transactions", () => {
+  const LONG = 150_000
+  const grants = (peer: ByHand) =>
+    peer.heardOf("SEND_MORE_EXTENDED").map(({ sendMoreExtended: { numBytes, numMessages } }) => [numMessages, numBytes])
+
+  it.effect("every peer is granted as many bytes more, and may send them [core: transaction size upgrades / both upgrade]", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      const one = yield* caller(it, { label: "one" })
+      const two = yield* caller(it, { label: "two" })
+      it.memory.setLimits({ maxTxBytes: LONG })
+      yield* beat
+      for (const peer of [one, two]) {
+        yield* peer.ask
+        assert.deepStrictEqual(grants(peer), [
+          [limits.CREDIT_MESSAGES, limits.CREDIT_BYTES],
+          [0, LONG - limits.MAX_CLASSIC_TRANSACTION_BYTES]
+        ])
+      }
+      const credit = limits.CREDIT_BYTES + LONG - limits.MAX_CLASSIC_TRANSACTION_BYTES
+      assert.deepStrictEqual((yield* it.overlay.peers).map(({ receiveCredit }) => receiveCredit.bytes), [
+        credit,
+        credit
+      ])
+      const long = transactionOf(1, LONG)
+      one.sayBytes(long)
+      yield* one.ask
+      demand(two, [long])
+      yield* two.settle
+      assert.deepStrictEqual(numbersHeard(two, [long]), [0])
+    }))
+
+  it.effect("is told once, and not at all when they become shorter, which then do not leave [core: transaction size upgrades / limit decreased]", () =>
+    Effect.gen(function*() {
+      const it = yield* node({ memory: { limits: { maxTxBytes: LONG } } })
+      const peer = yield* caller(it)
+      const before = grants(peer).length
+      yield* it.overlay.broadcast(transactionMessage(1, LONG))
+      yield* it.overlay.broadcast(transactionMessage(2, limits.MAX_CLASSIC_TRANSACTION_BYTES))
+      it.memory.setLimits({ maxTxBytes: limits.MAX_CLASSIC_TRANSACTION_BYTES })
+      yield* beat
+      it.memory.setLimits({ maxTxBytes: LONG })
+      yield* beat
+      it.memory.setLimits({ maxTxBytes: limits.MAX_CLASSIC_TRANSACTION_BYTES })
+      const both = [transactionOf(1, LONG), transactionOf(2, limits.MAX_CLASSIC_TRANSACTION_BYTES)]
+      demand(peer, both)
+      yield* peer.settle
+      assert.strictEqual(grants(peer).length, before)
+      assert.deepStrictEqual(numbersHeard(peer, both), [1])
+      assert.strictEqual(counterNow(it, "transactionsTooLong"), 1)
+      assert.deepStrictEqual(it.leaves(peer.id), [])
+    }))
+
+  it.effect("nothing changes for who has not heard of it: what is too long stays here [core: transaction size upgrades / no upgrade]", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      const peer = yield* caller(it)
+      const ahead = yield* caller(it, { label: "ahead" })
+      const refusal = yield* Effect.flip(it.overlay.broadcast(transactionMessage(1, LONG)))
+      assert.strictEqual(refusal.reason, "too-long")
+      ahead.sayBytes(transactionOf(2, LONG))
+      yield* ahead.ask
+      yield* TestClock.adjust("100 millis")
+      demand(peer, [1, 2].map((number) => transactionOf(number, LONG)))
+      yield* peer.settle
+      assert.deepStrictEqual(peer.heardOf("TRANSACTION"), [])
+      assert.deepStrictEqual(peer.heardOf("FLOOD_ADVERT"), [])
+      assert.deepStrictEqual([peer, ahead].flatMap(({ id }) => it.leaves(id)), [])
+    }))
+
+  it.effect("one that is too long for a peer's credit waits, and goes with a grant of bytes alone [core: transaction size upgrades / upgrade delayed]", () =>
+    Effect.gen(function*() {
+      const it = yield* node({ memory: { limits: { maxTxBytes: 400_000 } } })
+      const peer = yield* caller(it, { grant: { messages: 200, bytes: limits.CREDIT_BYTES } })
+      const long = transactionOf(1, 350_000)
+      yield* it.overlay.broadcast(transactionMessage(1, 350_000))
+      demand(peer, [long])
+      for (let i = 0; i < 4; i++) yield* beat
+      yield* peer.settle
+      assert.deepStrictEqual(numbersHeard(peer, [long]), [])
+      peer.grant(0, 100_000)
+      yield* until("it was written", () => counterNow(it, "bytesWritten") > 350_000)
+      yield* peer.settle
+      assert.deepStrictEqual(numbersHeard(peer, [long]), [0])
+      assert.deepStrictEqual(it.leaves(peer.id), [])
+    }))
+})
