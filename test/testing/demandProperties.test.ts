@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { FrameChannel } from "../../src/core/stellar/FrameChannel.ts"
-import { CREDIT_MESSAGES } from "../../src/core/stellar/limits.ts"
+import { CREDIT_MESSAGES, MAX_TX_SET_OPERATIONS } from "../../src/core/stellar/limits.ts"
 import { MessageType } from "../../src/core/stellar/messages.ts"
 import * as StubCrypto from "../../src/layers/simulation/StubCrypto.ts"
 import { breachesEndSessions } from "../../src/testing/stellar/properties/breaches.ts"
@@ -122,6 +122,21 @@ describe("properties of demands", () => {
     assert.deepStrictEqual(breaches, [], "it was asked for all of them")
     advertise(other)
     assert.deepStrictEqual(breaches, [0], "one is there, one was asked for again")
+  })
+
+  it("want nothing asked of a peer that has advertised so much since that it was shed", () => {
+    for (const since of [MAX_TX_SET_OPERATIONS - 1, MAX_TX_SET_OPERATIONS]) {
+      const { breaches, clock, hooks } = watching(demandsAreRetried)
+      const way = wayOf(0, 1)
+      const advertise = (hashes: ReadonlyArray<ReturnType<typeof hashOf>>) =>
+        hooks.arrived?.(frame(way.back, "FLOOD_ADVERT", { hashes }))
+      advertise([hashOf(1)])
+      hooks.said?.(0, news(0, hashOf(2), "TRANSACTION"))
+      advertise(Array.from({ length: since }, () => hashOf(2)))
+      clock.nowMicros = 60 * SECOND
+      hooks.sent?.(frame(way, "FLOOD_ADVERT", { hashes: [hashOf(9)] }))
+      assert.deepStrictEqual(breaches, since < MAX_TX_SET_OPERATIONS ? [0] : [])
+    }
   })
 
   it("want nothing asked again of a hostile peer, nor what a node has said or forgotten", () => {
