@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { FrameChannel } from "../../src/core/stellar/FrameChannel.ts"
-import { CREDIT_MESSAGES } from "../../src/core/stellar/limits.ts"
+import { CREDIT_MESSAGES, MAX_TX_SET_OPERATIONS } from "../../src/core/stellar/limits.ts"
 import { MessageType } from "../../src/core/stellar/messages.ts"
 import * as StubCrypto from "../../src/layers/simulation/StubCrypto.ts"
 import { breachesEndSessions } from "../../src/testing/stellar/properties/breaches.ts"
@@ -124,6 +124,21 @@ describe("properties of demands", () => {
     assert.deepStrictEqual(breaches, [0], "one is there, one was asked for again")
   })
 
+  it("want nothing asked of a peer that has advertised so much since that it was shed", () => {
+    for (const since of [MAX_TX_SET_OPERATIONS - 1, MAX_TX_SET_OPERATIONS]) {
+      const { breaches, clock, hooks } = watching(demandsAreRetried)
+      const way = wayOf(0, 1)
+      const advertise = (hashes: ReadonlyArray<ReturnType<typeof hashOf>>) =>
+        hooks.arrived?.(frame(way.back, "FLOOD_ADVERT", { hashes }))
+      advertise([hashOf(1)])
+      hooks.said?.(0, news(0, hashOf(2), "TRANSACTION"))
+      advertise(Array.from({ length: since }, () => hashOf(2)))
+      clock.nowMicros = 60 * SECOND
+      hooks.sent?.(frame(way, "FLOOD_ADVERT", { hashes: [hashOf(9)] }))
+      assert.deepStrictEqual(breaches, since < MAX_TX_SET_OPERATIONS ? [0] : [])
+    }
+  })
+
   it("want nothing asked again of a hostile peer, nor what a node has said or forgotten", () => {
     const { breaches, clock, hooks } = watching(demandsAreRetried)
     const [way, hostile] = [wayOf(0, 1), wayOf(0, HOSTILE)]
@@ -150,12 +165,12 @@ describe("the property of breaches", () => {
     assert.deepStrictEqual(breaches, [0])
   })
 
-  it("sees who goes on behind more messages in one instant than all credit", () => {
-    const goesOnBehind = (messages: number, every: number): ReadonlyArray<number | undefined> => {
+  it("sees who goes on behind more messages in one chunk than all credit", () => {
+    const goesOnBehind = (messages: number, aChunk: number): ReadonlyArray<number | undefined> => {
       const { breaches, clock, hooks } = watching(breachesEndSessions)
       const way = wayOf(HOSTILE, 0)
       for (let i = 0; i < messages; i++) {
-        clock.nowMicros += every
+        if (i % aChunk === 0) hooks.network?.(on("Delivered", way.from, way.to))
         hooks.arrived?.(frame(way, i % 2 === 0 ? "SCP_MESSAGE" : "FLOOD_ADVERT"))
         hooks.arrived?.(frame(way, "GET_SCP_STATE"))
       }
@@ -163,9 +178,13 @@ describe("the property of breaches", () => {
       hooks.sent?.(frame(way.back, "SCP_MESSAGE"))
       return breaches
     }
-    assert.deepStrictEqual(goesOnBehind(CREDIT_MESSAGES, 0), [])
-    assert.deepStrictEqual(goesOnBehind(CREDIT_MESSAGES + 1, 0), [0])
-    assert.deepStrictEqual(goesOnBehind(CREDIT_MESSAGES + 1, 1), [], "some of it may have been given back meanwhile")
+    assert.deepStrictEqual(goesOnBehind(CREDIT_MESSAGES, CREDIT_MESSAGES), [])
+    assert.deepStrictEqual(goesOnBehind(CREDIT_MESSAGES + 1, CREDIT_MESSAGES + 1), [0])
+    assert.deepStrictEqual(
+      goesOnBehind(CREDIT_MESSAGES + 1, CREDIT_MESSAGES),
+      [],
+      "some of it may have been given back meanwhile"
+    )
   })
 })
 

@@ -7,7 +7,7 @@ import { Result } from "effect"
 import type { CryptoShape } from "../../core/Crypto.ts"
 import { MAC_BYTES } from "../../core/Crypto.ts"
 import * as ItemHash from "../../core/ItemHash.ts"
-import { format, type PeerAddress } from "../../core/PeerAddress.ts"
+import type { PeerAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import { isFrameShaped, kindAt, Sequence } from "../../core/stellar/FrameChannel.ts"
 import * as limits from "../../core/stellar/limits.ts"
@@ -24,6 +24,7 @@ import { makeRecordDecoder } from "../../core/stellar/RecordMark.ts"
 import { peerIdFromPublicKey } from "../../core/stellar/StrKey.ts"
 import { readUint32, WORD_BYTES } from "../../core/Xdr.ts"
 import type { NetworkEvent } from "../../layers/simulation/NetworkTrace.ts"
+import { AddressPairs } from "./AddressPairs.ts"
 
 /** One direction of one link. The object is the same for all its frames. */
 export interface WireWay {
@@ -84,13 +85,12 @@ export const make = (
   listener: WireListener
 ): Wiretap => {
   // One entry for each direction of each link that was ever dialled; a port that is used again takes the place of its former link.
-  const ways = new Map<string, Way>()
-  const keyOf = (from: PeerAddress, to: PeerAddress): string => `${format(from)}>${format(to)}`
+  const ways = new AddressPairs<Way>()
 
   const open = (caller: PeerAddress, called: PeerAddress): void => {
     const out = new Way(caller, called, true, nodeAt)
-    ways.set(keyOf(caller, called), out)
-    ways.set(keyOf(called, caller), out.back)
+    ways.set(caller, called, out)
+    ways.set(called, caller, out.back)
   }
 
   const sent = (way: Way, chunk: Uint8Array): void => {
@@ -162,7 +162,7 @@ export const make = (
     observe: (event) => {
       if (event._tag === "Dialled") return open(event.from, event.to)
       if (event._tag !== "Sent" && event._tag !== "Delivered") return
-      const way = ways.get(keyOf(event.from, event.to))
+      const way = ways.get(event.from, event.to)
       if (way === undefined) return
       if (event._tag === "Delivered") delivered(way, event.bytes)
       else if (event.chunk !== undefined) sent(way, event.chunk)

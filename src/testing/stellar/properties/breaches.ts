@@ -6,9 +6,9 @@ import type { WireFrame, WireWay } from "../Wiretap.ts"
 import { isFlood } from "./crossings.ts"
 import { isHonest, type Property } from "./Property.ts"
 
-/** The flood messages that have come in one instant. */
-interface Instant {
-  atMicros: number
+/** The flood messages that have come in one chunk. */
+interface Chunk {
+  readonly number: number
   messages: number
 }
 
@@ -16,25 +16,29 @@ interface Instant {
 export const breachesEndSessions: Property = {
   name: "who breaks the protocol is heard no further",
   doc:
-    "Behind a frame out of its sequence, or more flood messages at once than all of its credit, an honest node says nothing to that peer any more but its last words.",
+    "Behind a frame out of its sequence, or more flood messages in one chunk than all of its credit, an honest node says nothing to that peer any more but its last words.",
   watch: (run, violated) => {
-    const instants = new WeakMap<WireWay, Instant>()
+    /** Chunks that have arrived anywhere. */
+    let delivered = 0
+    const chunks = new WeakMap<WireWay, Chunk>()
     const breaches = new WeakMap<WireWay, { readonly atMicros: number; readonly what: string }>()
 
     const breachOf = ({ isNext, kind, way }: WireFrame, node: number): string | undefined => {
       if (!isNext) return "a frame out of its sequence"
       if (!isFlood(kind)) return undefined
-      const now = run.nowMicros()
-      const known = instants.get(way)
-      const instant = known?.atMicros === now ? known : { atMicros: now, messages: 0 }
-      instant.messages += 1
-      instants.set(way, instant)
-      // What comes at other times may have been given back meanwhile, before anybody can know of it.
-      const isBeyond = instant.messages > (run.nodes[node]?.config.credit.messages ?? Infinity)
-      return isBeyond ? `${instant.messages} messages at once` : undefined
+      const known = chunks.get(way)
+      const chunk = known?.number === delivered ? known : { number: delivered, messages: 0 }
+      chunk.messages += 1
+      chunks.set(way, chunk)
+      // What came in chunks before may have been given back meanwhile, before anybody can know of it.
+      const isBeyond = chunk.messages > (run.nodes[node]?.config.credit.messages ?? Infinity)
+      return isBeyond ? `${chunk.messages} messages at once` : undefined
     }
 
     return {
+      network: ({ _tag }) => {
+        if (_tag === "Delivered") delivered += 1
+      },
       arrived: (frame) => {
         const { toNode } = frame.way
         if (!isHonest(run, toNode) || breaches.has(frame.way)) return

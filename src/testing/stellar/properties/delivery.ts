@@ -2,8 +2,9 @@
  * The property of liveness: in the calm, what is said gets around.
  */
 import * as ItemHash from "../../../core/ItemHash.ts"
-import { format, type PeerAddress } from "../../../core/PeerAddress.ts"
+import type { PeerAddress } from "../../../core/PeerAddress.ts"
 import type { NetworkEvent } from "../../../layers/simulation/NetworkTrace.ts"
+import { AddressPairs } from "../AddressPairs.ts"
 import { entryOf, isHonest, nodeAt, type Property, type Watched } from "./Property.ts"
 
 const MICROS_PER_SECOND = 1_000_000
@@ -37,9 +38,7 @@ class Links {
   readonly backlogs: Array<Backlog> = []
   private readonly joined = new Set<string>()
   private readonly live = new Map<string, Interval>()
-  private readonly byAddress = new Map<string, Backlog>()
-  /** The same by the objects that the network tells of, which stay the same as long as a link. */
-  private readonly byEnds = new WeakMap<PeerAddress, WeakMap<PeerAddress, Backlog>>()
+  private readonly byAddress = new AddressPairs<Backlog>()
   private readonly run: Watched
   private readonly at: ReturnType<typeof nodeAt>
 
@@ -95,17 +94,13 @@ class Links {
         settledMicros: 0,
         deadMicros: Infinity
       }
-      this.byAddress.set(`${format(sender)}>${format(receiver)}`, backlog)
+      this.byAddress.set(sender, receiver, backlog)
       this.backlogs.push(backlog)
     }
   }
 
   backlog(from: PeerAddress, to: PeerAddress): Backlog | undefined {
-    const known = this.byEnds.get(from)?.get(to)
-    if (known !== undefined) return known
-    const backlog = this.byAddress.get(`${format(from)}>${format(to)}`)
-    if (backlog !== undefined) entryOf(this.byEnds)(from, () => new WeakMap<PeerAddress, Backlog>()).set(to, backlog)
-    return backlog
+    return this.byAddress.get(from, to)
   }
 
   calm(): void {

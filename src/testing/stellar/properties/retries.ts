@@ -2,7 +2,12 @@
  * The property of what is demanded and does not come.
  */
 import * as ItemHash from "../../../core/ItemHash.ts"
-import { DEMAND_BACKOFF_MAX_MILLIS, DEMAND_MAX_PEERS, DEMAND_PERIOD_MILLIS } from "../../../core/stellar/limits.ts"
+import {
+  DEMAND_BACKOFF_MAX_MILLIS,
+  DEMAND_MAX_PEERS,
+  DEMAND_PERIOD_MILLIS,
+  MAX_TX_SET_OPERATIONS
+} from "../../../core/stellar/limits.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
 import { Crossings } from "./crossings.ts"
 import { byWay, entryOf, isHonest, type Property } from "./Property.ts"
@@ -14,17 +19,24 @@ const ROUNDS_MICROS = 2 * DEMAND_PERIOD_MILLIS * MICROS_PER_MILLI
 /** The longest wait between two demands of one transaction. */
 const WAIT_MICROS = DEMAND_BACKOFF_MAX_MILLIS * MICROS_PER_MILLI
 
+/** What the sender of a way has advertised. */
+interface Offers {
+  /** How many hashes have come. */
+  count: number
+  /** Those that it was not asked for: since when, and the how-manieth each was. */
+  readonly unasked: Map<ItemHash.ItemHash, { readonly sinceMicros: number; readonly number: number }>
+}
+
 /** Whoever has it is asked for what does not come. */
 export const demandsAreRetried: Property = {
   name: "what one peer does not deliver is asked of the next",
   doc:
-    "A transaction that has not come is demanded of another honest peer that has advertised it when all others have had their time, before the next advert goes to that peer.",
+    "A transaction that has not come is demanded of another honest peer that has advertised it when all others have had their time, before the next advert goes to that peer; unless the peer has advertised so many since that the oldest are shed.",
   watch: (run, violated) => {
     const crossings = Crossings.of(run)
     const has = new Map<number, Set<ItemHash.ItemHash>>()
     const hasOf = (node: number): Set<ItemHash.ItemHash> => entryOf(has)(node, () => new Set<ItemHash.ItemHash>())
-    /** What the sender of a way has advertised and was not asked for: since when. */
-    const offersOf = byWay(() => new Map<ItemHash.ItemHash, number>())
+    const offersOf = byWay((): Offers => ({ count: 0, unasked: new Map() }))
 
     const isLate = (node: number, hash: ItemHash.ItemHash, sinceMicros: number): boolean => {
       const { askedEver = 0, lastMicros = 0 } = crossings.demand(node, hash) ?? {}
@@ -44,20 +56,24 @@ export const demandsAreRetried: Property = {
         // A storm of adverts is not listened to up to its end.
         if (kind !== MessageType.FLOOD_ADVERT || !isHonest(run, way.fromNode)) return
         const [there, offers] = [hasOf(toNode), offersOf(way)]
-        for (const one of hashes) if (!there.has(one)) offers.set(one, run.nowMicros())
+        for (const one of hashes) {
+          offers.count += 1
+          if (!there.has(one)) offers.unasked.set(one, { sinceMicros: run.nowMicros(), number: offers.count })
+        }
       },
       sent: ({ hashes, kind, way }) => {
         const { fromNode } = way
         if (kind !== MessageType.FLOOD_DEMAND && kind !== MessageType.FLOOD_ADVERT) return
         if (!isHonest(run, fromNode)) return
-        const offers = offersOf(way.back)
+        const { count, unasked } = offersOf(way.back)
         if (kind === MessageType.FLOOD_DEMAND) {
-          for (const hash of hashes) offers.delete(hash)
+          for (const hash of hashes) unasked.delete(hash)
           return
         }
         // Adverts rank behind demands: what was due has gone before, whatever the credit and the link.
-        for (const [hash, sinceMicros] of offers) {
-          if (hasOf(fromNode).has(hash)) offers.delete(hash)
+        for (const [hash, { number, sinceMicros }] of unasked) {
+          const isShed = count - number >= MAX_TX_SET_OPERATIONS
+          if (isShed || hasOf(fromNode).has(hash)) unasked.delete(hash)
           else if (isLate(fromNode, hash, sinceMicros)) {
             violated(fromNode, `${ItemHash.toHex(hash)} is not demanded of ${way.to.ip}`)
           }

@@ -61,8 +61,9 @@ export const creditIsConserved: Property = {
     // By the way that the flood messages go.
     const of = byWay(account)
     // The last way between two honest nodes that was used behind the handshake, and which of them are sessions of now.
-    const latest = new Map<string, WireWay>()
-    const live = new Map<string, readonly [from: number, to: number]>()
+    const latest = new Map<number, WireWay>()
+    const live = new Map<number, readonly [from: number, to: number]>()
+    const pairOf = (from: number, to: number): number => from * run.nodes.length + to
     const at = nodeAt(run)
     return {
       event: (node, event) => {
@@ -70,7 +71,7 @@ export const creditIsConserved: Property = {
         const address = event._tag === "PeerJoined" ? event.peer.address : event.address
         const from = at(address.ip)
         if (from === undefined || from.isHostile) return
-        const key = `${from.index}>${node}`
+        const key = pairOf(from.index, node)
         if (event._tag === "PeerJoined") live.set(key, [from.index, node])
         else live.delete(key)
       },
@@ -81,7 +82,7 @@ export const creditIsConserved: Property = {
         const { bytes, grant, kind, way } = frame
         if (!isHonest(run, way.fromNode)) return
         if (isFlood(kind)) {
-          if (isHonest(run, way.toNode)) latest.set(`${way.fromNode}>${way.toNode}`, way)
+          if (isHonest(run, way.toNode)) latest.set(pairOf(way.fromNode, way.toNode), way)
           const spent = of(way)
           spent.spentMessages += 1
           spent.spentBytes += bytes
@@ -127,7 +128,7 @@ export const creditIsConserved: Property = {
       end: () => {
         for (const [key, [from, to]] of live) {
           const way = latest.get(key)
-          if (way === undefined || !live.has(`${to}>${from}`)) continue
+          if (way === undefined || !live.has(pairOf(to, from))) continue
           const { arrivedBytes, arrivedMessages, hasFirst, returnedBytes, returnedMessages } = of(way)
           const { batchBytes, batchMessages } = run.nodes[to]!.config.credit
           const [messages, bytes] = [arrivedMessages - returnedMessages, arrivedBytes - returnedBytes]
