@@ -80,8 +80,19 @@ const statementOf = (
   return StellarMessage.scpMessage(new ScpEnvelope({ statement, signature: sign(statement.toXdr()) })).toXdr()
 }
 
-/** Whole SCP_MESSAGEs of one node: for each of `slots` slots one of each of the four kinds, with values of many lengths. */
-export const statements = (keypair: Keypair, slots: number, sign: SignStatement): ReadonlyArray<Uint8Array> => {
+/** How many kinds of statements there are. */
+const KINDS = 4
+
+/**
+ * Whole SCP_MESSAGEs of one node: for each of `slots` slots one of each of the four kinds, with values of many lengths. `apart`:
+ * each is about a slot of its own, so that none says more than another one that waits to be sent.
+ */
+export const statements = (
+  keypair: Keypair,
+  slots: number,
+  sign: SignStatement,
+  { apart }: { readonly apart: boolean } = { apart: false }
+): ReadonlyArray<Uint8Array> => {
   const quorumSetHash = hash("a quorum set")
   return Array.from({ length: slots }, (_, i) => {
     const slot = i + 1
@@ -102,7 +113,7 @@ export const statements = (keypair: Keypair, slots: number, sign: SignStatement)
       ScpStatementPledges.scpStExternalize(
         new ScpStatementExternalize({ commit: ballot, nH: slot, commitQuorumSetHash: quorumSetHash })
       )
-    ].map((pledges) => statementOf(keypair, slot, pledges, sign))
+    ].map((pledges, kind) => statementOf(keypair, apart ? KINDS * i + kind + 1 : slot, pledges, sign))
   }).flat()
 }
 

@@ -26,7 +26,7 @@ import type { ConnectorPeer, Heard } from "./jsConnector.ts"
 import { NEVER, PASSPHRASE } from "./ourNode.ts"
 
 const TRANSACTIONS = 1000
-/** Statements of each kind: one of each for so many slots. */
+/** Statements of each kind, each about a slot of its own: of two about one slot we would send the last word alone. */
 const SLOTS = 250
 /** The longest transaction of a network without Soroban: 100 KiB, the kind included. */
 const LONGEST_BYTES = 102_400
@@ -45,7 +45,7 @@ const signedByConnector = (label: string) => {
     const signature = createStatementXDRSignature(Buffer.from(statement), publicKey, secretKey, networkId)
     if (signature.isErr()) throw signature.error
     return signature.value
-  })
+  }, { apart: true })
 }
 
 const signedByUs = (label: string) => {
@@ -53,7 +53,7 @@ const signedByUs = (label: string) => {
   const crypto = NodeCrypto.make()
   const signer = crypto.signer(keypair.rawSecretKey())
   const signature = new ScpSignature(crypto, networkId)
-  return statements(keypair, SLOTS, (statement) => signature.sign(signer, statement))
+  return statements(keypair, SLOTS, (statement) => signature.sign(signer, statement), { apart: true })
 }
 
 /** 999 ordinary ones with the longest in their midst. */

@@ -232,6 +232,8 @@ export const pendingEnd: Property = {
   watch: (run, violated) => {
     const at = nodeAt(run)
     const since = new Map<number, Record<Direction, Map<string, number>>>()
+    /** When each peer last became one, of whomever. */
+    const joinedMicros = new Map<PeerId, number>()
     const of = (node: number): Record<Direction, Map<string, number>> =>
       entryOf(since)(node, () => ({ inbound: new Map(), outbound: new Map() }))
     const done = (node: number, direction: Direction, address: PeerAddress): void => {
@@ -257,7 +259,14 @@ export const pendingEnd: Property = {
         if (event._tag === "PeerJoined" && event.peer.direction === "outbound") {
           done(node, "outbound", event.peer.address)
         }
+        if (event._tag === "PeerJoined") joinedMicros.set(event.peer.id, run.nowMicros())
         if (event._tag === "ConnectionFailed") done(node, event.direction, event.address)
+        // Its link was gone before AUTH could go out on it: nobody has seen that.
+        if (
+          event._tag === "PeerLeft" && event.direction === "inbound" && joinedMicros.get(event.id) === run.nowMicros()
+        ) {
+          done(node, "inbound", event.address)
+        }
       },
       ended: (node) => void since.delete(node),
       second: () => {
