@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
@@ -11,6 +12,8 @@ export default defineConfig({
     pool: "forks",
     // Simulated networks make much that dies young: with room for it the collector moves less of it.
     execArgv: ["--max-semi-space-size=64"],
+    // Programs that tests start load in half the time when what they load was compiled before.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/node-compile", import.meta.url)) },
     // The files of a worker share its loaded modules: loading effect anew costs more than most files take to run, and no
     // module here keeps state of its own.
     isolate: false

@@ -28,10 +28,10 @@ describe("a seed that fails", () => {
 
   it.live("is told with what was violated or thrown, and the command that shows it again", () =>
     Effect.gen(function*() {
-      const command = "overlay simulate --nodes 20 --seconds 28 --faults heavy --hostile 20% --replay 12"
+      const command = "overlay simulate --nodes 20 --seconds 25 --faults heavy --hostile 20% --replay 12"
       assert.strictEqual(
         yield* failureOf(12, broken({}, true)),
-        `28.000000 s, node 3: it is broken (planted)\nSee it again:\n${command}`
+        `25.000000 s, node 3: it is broken (planted)\nSee it again:\n${command}`
       )
       const thrown = yield* failureOf(
         12,

@@ -18,7 +18,7 @@ import type { Property } from "../../src/testing/stellar/properties/Property.ts"
 /** What all of them run: the calm is long enough for what is said in it to arrive, and the whole for two cores to run 70 in 45 s. */
 export const experiment: Experiment = {
   nodes: 20,
-  seconds: 28,
+  seconds: 25,
   topology: "random",
   weather: fair,
   load: "drawn",
