@@ -105,8 +105,8 @@ describe("properties of demands", () => {
   })
 
   it("see that the next peer is not asked for what does not come", () => {
-    const { breaches, clock, hooks } = watching(demandsAreRetried)
-    const [one, other] = [wayOf(0, 1), wayOf(0, 1)]
+    const { breaches, clock, hooks } = watching(demandsAreRetried, { over: () => ({ isHostile: false }) })
+    const [one, other] = [wayOf(0, 1), wayOf(0, 2)]
     const advertise = (way: typeof one) => hooks.sent?.(frame(way, "FLOOD_ADVERT", { hashes: [hashOf(9)] }))
     for (const way of [one, other]) {
       for (const byte of [1, 2, 3]) hooks.arrived?.(frame(way.back, "FLOOD_ADVERT", { hashes: [hashOf(byte)] }))
@@ -137,6 +137,17 @@ describe("properties of demands", () => {
       hooks.sent?.(frame(way, "FLOOD_ADVERT", { hashes: [hashOf(9)] }))
       assert.deepStrictEqual(breaches, since < MAX_TX_SET_OPERATIONS ? [0] : [])
     }
+  })
+
+  it("want nothing asked again of a peer that comes back", () => {
+    const { breaches, clock, hooks } = watching(demandsAreRetried)
+    const [before, now] = [wayOf(0, 1), wayOf(0, 1)]
+    hooks.arrived?.(frame(before.back, "FLOOD_ADVERT", { hashes: [hashOf(1)] }))
+    hooks.sent?.(frame(before, "FLOOD_DEMAND", { hashes: [hashOf(1)] }))
+    hooks.arrived?.(frame(now.back, "FLOOD_ADVERT", { hashes: [hashOf(1)] }))
+    clock.nowMicros = 30 * SECOND
+    hooks.sent?.(frame(now, "FLOOD_ADVERT", { hashes: [hashOf(9)] }))
+    assert.deepStrictEqual(breaches, [])
   })
 
   it("want nothing asked again of a hostile peer, nor what a node has said or forgotten", () => {

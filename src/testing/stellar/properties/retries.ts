@@ -73,7 +73,9 @@ export const demandsAreRetried: Property = {
         // Adverts rank behind demands: what was due has gone before, whatever the credit and the link.
         for (const [hash, { number, sinceMicros }] of unasked) {
           const isShed = count - number >= MAX_TX_SET_OPERATIONS
-          if (isShed || hasOf(fromNode).has(hash)) unasked.delete(hash)
+          // On another link than this, in an earlier session.
+          const isAsked = crossings.demand(fromNode, hash)?.peers.includes(way.back.claimed ?? way.to.ip) === true
+          if (isShed || isAsked || hasOf(fromNode).has(hash)) unasked.delete(hash)
           else if (isLate(fromNode, hash, sinceMicros)) {
             violated(fromNode, `${ItemHash.toHex(hash)} is not demanded of ${way.to.ip}`)
           }
