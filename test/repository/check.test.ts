@@ -8,6 +8,9 @@ import { spawn } from "node:child_process"
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { CORE_CASES } from "../../scripts/parity/coreCases.ts"
+import { FAILURES_ELSEWHERE } from "../../scripts/parity/failuresElsewhere.ts"
+import { parityPage } from "../../scripts/parity/page.ts"
 
 const root = join(import.meta.dirname, "../..")
 
@@ -20,21 +23,36 @@ const copied = [
   "scripts/clean.ts",
   "scripts/house-rules.ts",
   "scripts/limits-page.ts",
+  "scripts/parity",
+  "scripts/parity-page.ts",
   "scripts/quantile-tables.ts",
   "scripts/transaction-grammar.ts",
   "src/core/stellar/transactionGrammar.generated.ts",
   "src/core/quantiles.generated.ts",
   "docs/limits.md",
   "src/core/limits.ts",
+  "src/core/nearestName.ts",
   "src/core/stellar/limits.ts"
 ]
+
+const testNaming = (kind: string, name: string) => `it("holds [${kind}: ${name}]", () => assert.ok(1))\n`
+
+/** A file of tests that hold every case, so that docs/parity.md may stand. */
+const CASES_FILE = "test/cases.test.ts"
+const caseTests = [
+  "import { assert, it } from \"@effect/vitest\"\n\n",
+  ...CORE_CASES.filter(({ leftOut }) => leftOut === undefined).map(({ name }) => testNaming("core", name)),
+  ...FAILURES_ELSEWHERE.map((name) => testNaming("elsewhere", name))
+].join("")
 
 /** A module of every room, so that a planted import has something to point at. Comments may name a network. */
 const sound: Files = {
   "src/services/Answer.ts": "/** Any network's answer, in Stellar the ledger. */\nexport const answer = 42\n",
   "src/layers/memory/MemoryAnswer.ts": "export { answer } from \"../../services/Answer.ts\"\n",
   "src/layers/node/NodeAnswer.ts": "export { hostname } from \"node:os\"\n",
-  "src/programs/main.ts": "export { answer } from \"../layers/memory/MemoryAnswer.ts\"\n"
+  "src/programs/main.ts": "export { answer } from \"../layers/memory/MemoryAnswer.ts\"\n",
+  [CASES_FILE]: caseTests,
+  "docs/parity.md": parityPage(new Map([[CASES_FILE, caseTests]])).text
 }
 
 type Files = Readonly<Record<string, string>>
@@ -107,6 +125,22 @@ describe.concurrent("npm run check", { timeout: 120_000 }, () => {
       assert.include(output, rule)
     })
   }
+})
+
+describe.concurrent("npm run check:generated", { timeout: 120_000 }, () => {
+  it("fails when docs/parity.md is stale", async () => {
+    const { code, output } = await runScript(["check:generated"], { "docs/parity.md": "# Parity\n" })
+    assert.notStrictEqual(code, 0)
+    assert.include(output, "docs/parity.md is stale")
+  })
+
+  it("fails for a test that names no case, and names its file", async () => {
+    const unnamed = testNaming("core", "failed authh")
+    const { code, output } = await runScript(["check:generated"], { "test/Peer.test.ts": unnamed })
+    assert.notStrictEqual(code, 0)
+    assert.include(output, "test/Peer.test.ts")
+    assert.include(output, "did you mean [failed auth]?")
+  })
 })
 
 describe("npm run check:lint", { timeout: 120_000 }, () => {

@@ -128,7 +128,7 @@ describe("FloodGate", () => {
       for (let i = 0; i < 80; i++) assert.isFalse(flood.knows(KIND + 1, hashOf(4000 + i), ben))
     }))
 
-  it.effect("lets a message go round again once its epoch is too old [core: pull mode with 2 nodes]", () =>
+  it.effect("lets a message go round again once its epoch is too old [core: pull mode with 2 nodes / advertise again]", () =>
     Effect.gen(function*() {
       const flood = yield* gate
       flood.advance(100, 89)

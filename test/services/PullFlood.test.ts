@@ -86,7 +86,7 @@ const timesOfDemands = Effect.fnUntraced(function*(beats: number, peers: Readonl
 })
 
 describe("PullFlood, adverts that go out", () => {
-  it.effect("leave one period after their first hash, all together [core: advert queue - outgoing adverts]", () =>
+  it.effect("leave one period after their first hash, all together [core: advert queue / outgoing adverts]", () =>
     Effect.gen(function*() {
       const { peers: [ann], pull } = yield* setup({ peers: 1 })
       assert.isTrue(pull.advertise(ann!, hashOf(1)))
@@ -101,7 +101,7 @@ describe("PullFlood, adverts that go out", () => {
       assert.strictEqual(pull.counters().advertised, 2)
     }))
 
-  it.effect("leave at once when they are full, and the next period begins with the next hash [core: advert queue - outgoing adverts]", () =>
+  it.effect("leave at once when they are full, and the next period begins with the next hash [core: advert queue / outgoing adverts]", () =>
     Effect.gen(function*() {
       const { peers: [ann], program, pull } = yield* setup({ peers: 1 })
       program.limits.advert = 3
@@ -116,7 +116,7 @@ describe("PullFlood, adverts that go out", () => {
       assert.deepStrictEqual(numbersIn(ann!.adverts), [[1, 2, 3], [4]])
     }))
 
-  it.effect("hold no more hashes than a message may, whatever the program allows [core: advert queue - outgoing adverts]", () =>
+  it.effect("hold no more hashes than a message may, whatever the program allows [core: advert queue / outgoing adverts]", () =>
     Effect.gen(function*() {
       const { peers: [ann], program, pull } = yield* setup({ peers: 1 })
       program.limits.advert = 5000
@@ -137,7 +137,7 @@ describe("PullFlood, adverts that go out", () => {
       assert.deepStrictEqual([ann!.adverts.length, ben!.adverts.length], [1, 1])
     }))
 
-  it.effect("do not go to a peer that offered the hash itself [core: overlay pull mode - do not advertise to peers that know]", () =>
+  it.effect("do not go to a peer that offered the hash itself [core: overlay pull mode / do not advertise to peers that know]", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann, ben], pull } = yield* setup({ peers: 2 })
       advert(ann!, [hashOf(1)])
@@ -181,7 +181,7 @@ describe("PullFlood, adverts that go out", () => {
 })
 
 describe("PullFlood, demands", () => {
-  it.effect("go out with the next beat, for what is offered and not here [core: overlay pull mode - sanity check - demand]", () =>
+  it.effect("go out with the next beat, for what is offered and not here [core: overlay pull mode / sanity check - demand]", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann], program, pull } = yield* setup({ peers: 1 })
       program.had.add(hashOf(2))
@@ -194,7 +194,7 @@ describe("PullFlood, demands", () => {
       assert.strictEqual(pull.counters().demanded, 2)
     }))
 
-  it.effect("are not repeated for a repeated advert [core: overlay pull mode - ignore duplicated adverts]", () =>
+  it.effect("are not repeated for a repeated advert [core: overlay pull mode / ignore duplicated adverts]", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann], pull } = yield* setup({ peers: 1 })
       advert(ann!, [hashOf(1), hashOf(1)])
@@ -206,7 +206,7 @@ describe("PullFlood, demands", () => {
       assert.strictEqual(pull.counters().demandTimeouts, 0)
     }))
 
-  it.effect("share equal offers evenly, and go the other way round later [core: overlay pull mode - exact same advert from two peers]", () =>
+  it.effect("share equal offers evenly, and go the other way round later [core: overlay pull mode / exact same advert from two peers]", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann, ben], pull } = yield* setup({ peers: 2 })
       advert(ann!, hashesOf(1, 5))
@@ -224,7 +224,7 @@ describe("PullFlood, demands", () => {
       assert.deepStrictEqual([ann!.demands.length, ben!.demands.length], [2, 2])
     }))
 
-  it.effect("ask one peer for each of overlapping offers [core: overlay pull mode - overlapping adverts]", () =>
+  it.effect("ask one peer for each of overlapping offers [core: overlay pull mode / overlapping adverts]", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann, ben] } = yield* setup({ peers: 2 })
       advert(ann!, hashesOf(1, 4))
@@ -236,7 +236,7 @@ describe("PullFlood, demands", () => {
       assert.deepStrictEqual(numbersIn(ben!.demands), [[3, 4, 5, 6]])
     }))
 
-  it.effect("begin each round with another peer, by chance, over 300 rounds [core: overlay pull mode - randomize peers]", () =>
+  it.effect("begin each round with another peer, by chance, over 300 rounds [core: overlay pull mode / randomize peers]", () =>
     Effect.gen(function*() {
       const { advert, peers, program } = yield* setup({ peers: 3 })
       for (const hash of hashesOf(1, 300)) {
@@ -366,7 +366,7 @@ describe("PullFlood, demands", () => {
 })
 
 describe("PullFlood, offers that wait", () => {
-  it.effect("are bounded: the oldest are shed and counted [core: advert queue - incoming adverts]", () =>
+  it.effect("are bounded: the oldest are shed and counted [core: advert queue / incoming adverts]", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann, ben], program, pull } = yield* setup({ peers: 2 })
       program.limits.queue = 3
@@ -378,7 +378,7 @@ describe("PullFlood, offers that wait", () => {
       assert.strictEqual(pull.counters().shed, 2)
     }))
 
-  it.effect("lose first what was to be tried again [core: advert queue - incoming adverts]", () =>
+  it.effect("lose first what was to be tried again [core: advert queue / incoming adverts]", () =>
     Effect.gen(function*() {
       const { advert, peers: [ann, ben], program, pull } = yield* setup({ peers: 2 })
       program.limits.queue = 3

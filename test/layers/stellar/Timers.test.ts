@@ -204,8 +204,13 @@ describe("a peer that does not read", () => {
     return peer
   })
 
-  for (const seconds of [60, 120, 150]) {
-    it.effect(`leaves after the ${seconds} seconds that it has, as a straggler and not as idle [core: drop peers who straggle / ${seconds} seconds]`, () =>
+  const stragglers = [
+    { seconds: 60, tag: "[core: drop peers who straggle / 60 seconds]" },
+    { seconds: 120, tag: "[core: drop peers who straggle / 120 seconds]" },
+    { seconds: 150, tag: "[core: drop peers who straggle / 150 seconds]" }
+  ]
+  for (const { seconds, tag } of stragglers) {
+    it.effect(`leaves after the ${seconds} seconds that it has, as a straggler and not as idle ${tag}`, () =>
       Effect.gen(function*() {
         const it = yield* node({ config: { stragglerTimeout: Duration.seconds(seconds) } })
         const peer = yield* neverReads(it)
