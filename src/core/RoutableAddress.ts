@@ -18,14 +18,26 @@ const ranges = (...texts: ReadonlyArray<string>): ReadonlyArray<Subnet> =>
     return range
   })
 
-/** "This" host (RFC 1122), and all from multicast (RFC 5771) over reserved (RFC 1112) to broadcast: nobody listens there. */
-const nobodys = ranges("0.0.0.0/8", "224.0.0.0/3")
+/**
+ * Nobody listens there: "this" host (RFC 1122), addresses of protocols (RFC 6890), of documentation (RFC 5737) and of relays that are
+ * no more (RFC 7526), and all from multicast (RFC 5771) over reserved (RFC 1112) to broadcast.
+ */
+const nobodys = ranges(
+  "0.0.0.0/8",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.88.99.0/24",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/4",
+  "240.0.0.0/4"
+)
 /** This machine (RFC 1122). */
 const loopback = ranges("127.0.0.0/8")
 /** Private networks (RFC 1918). */
 const privates = ranges("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-/** Networks of one cable (RFC 3927), and those of a provider behind its own translation (RFC 6598). */
-const locals = ranges("169.254.0.0/16", "100.64.0.0/10")
+/** Networks of one cable (RFC 3927), those of a provider behind its own translation (RFC 6598), and those of test benches (RFC 2544). */
+const locals = ranges("169.254.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
 
 const isAmong = (ip: string, among: ReadonlyArray<Subnet>): boolean => {
   const number = ipNumber(ip)
@@ -36,7 +48,8 @@ const isAmong = (ip: string, among: ReadonlyArray<Subnet>): boolean => {
  * Whether a peer may be looked for at this address when somebody else named it.
  *
  * A peer that names addresses of our own network could use us to reach into it; `allowLocal` is for networks that live there. An
- * address that can be nobody's, and what is no dotted quad, is never believed.
+ * address that can be nobody's, and what is no dotted quad, is never believed. So an IPv4 address in the clothes of IPv6
+ * (`::ffff:10.0.0.1`) is no way around this: IPv6 is not spoken here, in no notation.
  */
 export const isRoutable = (ip: string, { allowLocal }: RoutableOptions): boolean =>
   ipNumber(ip) !== undefined

@@ -140,6 +140,7 @@ export class Conversation {
     if (this.peer.direction === "inbound") return Drop.UnexpectedPeers
     if (this.hasToldPeers) return Drop.TooManyPeers
     this.hasToldPeers = true
+    // IPv6 is not dialled, as in core; nor is an IPv4 address that is mapped into it: no honest node writes one so.
     const addresses = told.flatMap(({ ip, port }) => ip._tag === "IPv4" ? [tcpAddress(ip.ipv4.join("."), port)] : [])
     this.around.learn(addresses, this.peer.address)
     return undefined

@@ -535,7 +535,7 @@ describe("the first words of a session", () => {
   it.effect("are preceded by PEERS for one who called, if there are any to tell", () =>
     Effect.gen(function*() {
       const it = yield* node()
-      yield* it.peerStore.ensure([tcpAddress("203.0.113.9", 11_625)])
+      yield* it.peerStore.ensure([tcpAddress("9.9.9.9", 11_625)])
       const [called, calling] = [yield* acceptor(it, { label: "called" }), yield* caller(it)]
       assert.deepStrictEqual(calling.heard.slice(0, 4).map(({ _tag }) => _tag), [
         "HELLO",
@@ -1328,28 +1328,48 @@ describe("addresses", () => {
     Effect.gen(function*() {
       const it = yield* node({ config: { allowLocalAddresses: false } })
       const peer = yield* acceptor(it)
-      peer.say(peersMessage(["203.0.113.9", 11_625], ["10.0.0.1", 11_625], ["127.0.0.1", 4], ["203.0.113.8", 0]))
+      peer.say(peersMessage(["9.9.9.9", 11_625], ["10.0.0.1", 11_625], ["127.0.0.1", 4], ["9.9.9.8", 0]))
       yield* peer.ask
       yield* TestClock.adjust("3 seconds")
       const book = (yield* it.peerStore.toShare(50)).map(({ address }) => `${address.ip}:${address.port}`)
-      assert.include(book, "203.0.113.9:11625")
-      for (const no of ["10.0.0.1:11625", "127.0.0.1:4", "203.0.113.8:0"]) assert.notInclude(book, no)
+      assert.include(book, "9.9.9.9:11625")
+      for (const no of ["10.0.0.1:11625", "127.0.0.1:4", "9.9.9.8:0"]) assert.notInclude(book, no)
       assert.strictEqual(yield* counter(it, "addressesRefused"), 3)
       peer.say(peersMessage())
       assert.isUndefined(yield* peer.ending)
       yield* assertLeft(it, peer, "TooManyPeers")
     }))
 
+  it.effect("in the form of IPv6 are passed over, also where an IPv4 address is mapped into one", () =>
+    Effect.gen(function*() {
+      const it = yield* node({ config: { allowLocalAddresses: false } })
+      const peer = yield* acceptor(it)
+      const mapped = (ip: string) => ({
+        ip: {
+          _tag: "IPv6" as const,
+          ipv6: Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, ...ip.split(".").map(Number)])
+        },
+        port: 11_625,
+        numFailures: 0
+      })
+      peer.say({ _tag: "PEERS", peers: [mapped("10.0.0.1"), mapped("9.9.9.9")] })
+      yield* peer.ask
+      yield* TestClock.adjust("3 seconds")
+      const told = (yield* it.peerStore.toShare(50)).map(({ address }) => address.ip)
+      assert.deepStrictEqual(told.filter((ip) => ip !== "127.0.0.1"), [])
+      assert.strictEqual((yield* it.overlay.peers).length, 1)
+    }))
+
   it.effect("are not for a peer to tell that called us", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
-      peer.say(peersMessage(["203.0.113.9", 11_625]))
+      peer.say(peersMessage(["9.9.9.9", 11_625]))
       assert.isUndefined(yield* peer.ending)
       yield* assertLeft(it, peer, "UnexpectedPeers")
       yield* TestClock.adjust("3 seconds")
       const book = (yield* it.peerStore.toShare(50)).map(({ address }) => address.ip)
-      assert.notInclude(book, "203.0.113.9")
+      assert.notInclude(book, "9.9.9.9")
     }))
 })
 
