@@ -3,7 +3,7 @@
  */
 import { Effect, Layer } from "effect"
 import * as MemoryApplication from "../src/layers/stellar/MemoryApplication.ts"
-import { Application, type Verdict } from "../src/services/stellar/Application.ts"
+import { Application } from "../src/services/stellar/Application.ts"
 import { allProperties, type Property, Simulation, stream, topologyOf } from "../src/testing/stellar/index.ts"
 
 /** What each node holds: the newest thousand transactions, by hash. */
@@ -24,10 +24,11 @@ const application = (node: number) =>
       return {
         judge: {
           answers: "at once",
-          receive: (batch) =>
-            batch.map(({ bytes, hash, kind }): Verdict => {
-              if (kind === "TRANSACTION") hold(hash, bytes)
-              return "relay"
+          statements: (batch) => batch.map(() => "ready"),
+          transactions: (batch) =>
+            batch.map(({ bytes, hash }) => {
+              hold(hash, bytes)
+              return "accepted"
             })
         },
         position: () => ({ ledger: undefined, synced: true }),

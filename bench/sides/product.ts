@@ -30,7 +30,7 @@ import { versionText } from "../../src/layers/stellar/versionText.ts"
 import { ConnectionManager } from "../../src/services/ConnectionManager.ts"
 import { Peers } from "../../src/services/Peers.ts"
 import { PullFlood } from "../../src/services/PullFlood.ts"
-import { Application, type Verdict } from "../../src/services/stellar/Application.ts"
+import { Application } from "../../src/services/stellar/Application.ts"
 import { Overlay } from "../../src/services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../src/services/stellar/PeerSupervisor.ts"
 import { type Overrides, privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
@@ -75,9 +75,13 @@ const makeApplication = () => {
   const application = Application.of({
     judge: {
       answers: "at once",
-      receive: (batch) => {
+      statements: (batch) => {
         judged += batch.length
-        return Array<Verdict>(batch.length).fill("keep")
+        return Array<"kept">(batch.length).fill("kept")
+      },
+      transactions: (batch) => {
+        judged += batch.length
+        return Array<"kept">(batch.length).fill("kept")
       }
     },
     position: () => ({ ledger: undefined, synced: true }),

@@ -50,10 +50,15 @@ export const makeOurNode = Effect.fnUntraced(function*(bell: Bell, options: OurN
   const judge = options.judge ?? inMemory.judge
   const noticed: Judge = judge.answers === "later" ? judge : {
     answers: "at once",
-    receive: (batch) => {
-      for (const { bytes, kind } of batch) judged[kind].push(bytes.slice())
+    statements: (batch) => {
+      for (const { bytes } of batch) judged.SCP_MESSAGE.push(bytes.slice())
       bell.ring()
-      return judge.receive(batch)
+      return judge.statements(batch)
+    },
+    transactions: (batch) => {
+      for (const { bytes } of batch) judged.TRANSACTION.push(bytes.slice())
+      bell.ring()
+      return judge.transactions(batch)
     }
   }
   const config = privateNetwork(PASSPHRASE, {

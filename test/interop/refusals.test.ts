@@ -145,7 +145,7 @@ describe("a session with js-stellar-node-connector", () => {
       const { bell, node, peer } = yield* acquainted({
         role: "that dials us",
         config: { peerBeat: NEVER },
-        judge: { answers: "later", receive: () => Effect.never }
+        judge: { answers: "later", statements: () => Effect.never, transactions: () => Effect.never }
       })
       for (const bytes of transactions("a flood", PASSPHRASE, CREDIT_MESSAGES)) peer.send(bytes)
       yield* barrier(bell, peer)

@@ -7,17 +7,21 @@ import * as ItemHash from "../../src/core/ItemHash.ts"
 import { peerIdFromPublicKey } from "../../src/core/stellar/StrKey.ts"
 import * as NodeCrypto from "../../src/layers/node/NodeCrypto.ts"
 import * as MemoryApplication from "../../src/layers/stellar/MemoryApplication.ts"
-import { Application, type Flooded, type Verdict } from "../../src/services/stellar/Application.ts"
+import {
+  Application,
+  type FloodedTransaction,
+  type TransactionVerdict
+} from "../../src/services/stellar/Application.ts"
 import * as RecordingApplication from "../../src/testing/stellar/RecordingApplication.ts"
 
-const messageOf = (number: number): Flooded => ({
+const messageOf = (number: number): FloodedTransaction => ({
   from: peerIdFromPublicKey(new Uint8Array(32)),
   kind: "TRANSACTION",
   hash: ItemHash.fromBytes(new Uint8Array(32).fill(number)),
   bytes: new Uint8Array(8).fill(number)
 })
 
-const verdicts: ReadonlyArray<Verdict> = ["relay", "keep", "forget", "malformed"]
+const verdicts: ReadonlyArray<TransactionVerdict> = ["accepted", "kept", "duplicate", "rejected", "malformed"]
 const batch = verdicts.map((_, i) => messageOf(i))
 
 /** An application with this judge around which a recorder stands that writes down what it is told. */
@@ -40,9 +44,11 @@ const heard = batch.map(({ hash }, i) => [hash, i < 2] as const)
 describe("A recorded application", () => {
   it.effect("that judges at once is told of with its verdicts", () =>
     Effect.gen(function*() {
-      const { application, told } = yield* recorded({ judge: { answers: "at once", receive: () => verdicts } })
+      const { application, told } = yield* recorded({
+        judge: { answers: "at once", statements: () => [], transactions: () => verdicts }
+      })
       assert.strictEqual(application.judge.answers, "at once")
-      assert.deepStrictEqual(application.judge.receive(batch), verdicts)
+      assert.deepStrictEqual(application.judge.transactions(batch), verdicts)
       assert.deepStrictEqual(told, heard)
     }))
 
@@ -50,11 +56,15 @@ describe("A recorded application", () => {
     Effect.gen(function*() {
       const latch = Latch.makeUnsafe(false)
       const { application, told } = yield* recorded({
-        judge: { answers: "later", receive: () => Effect.as(latch.await, verdicts) }
+        judge: {
+          answers: "later",
+          statements: () => Effect.never,
+          transactions: () => Effect.as(latch.await, verdicts)
+        }
       })
       const { judge } = application
       if (judge.answers !== "later") return assert.fail("it answers at once")
-      const fiber = yield* Effect.forkChild(judge.receive(batch), { startImmediately: true })
+      const fiber = yield* Effect.forkChild(judge.transactions(batch), { startImmediately: true })
       assert.deepStrictEqual(told, [])
       yield* latch.open
       yield* Effect.yieldNow

@@ -482,7 +482,7 @@ describe("hostile peers", () => {
       }))
 
     /** An application that never answers: what waits for it keeps its credit, however the bytes are cut up on their way. */
-    const never: Judge = { answers: "later", receive: () => Effect.never }
+    const never: Judge = { answers: "later", statements: () => Effect.never, transactions: () => Effect.never }
     const overTcpEnded: ReadonlyArray<readonly [HostilePeer, Array<Ending>, ReadonlyArray<string>]> = [
       [hostilePeers["mac-forger"], [words(3, "unexpected MAC")], ["UnexpectedMac"]],
       [malformedTransactions, times(4, words(1, "received corrupt XDR")), times(4, "CorruptXdr")],

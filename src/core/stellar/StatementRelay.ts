@@ -33,11 +33,11 @@ export interface StatementRelayOptions {
  * Judges SCP_MESSAGEs. Times are in milliseconds and do not go back.
  *
  * The verdicts, in this order:
- * - about a slot more than 100 (LEDGER_VALIDITY_BRACKET) from the position: `forget`. What a trusted node newly
+ * - about a slot more than 100 (LEDGER_VALIDITY_BRACKET) from the position: `discarded`. What a trusted node newly
  *   externalizes is looked at all the same, or a node that was away for long would never find back.
- * - wrong signature: `forget`. Nobody is blamed: such a statement says nothing about who brought it.
- * - of a node that is not trusted: `keep`.
- * - otherwise `relay`; but `keep` if nothing is to be passed on, if it is the fifth or a later one of its node about this
+ * - wrong signature: `discarded`. Nobody is blamed: such a statement says nothing about who brought it.
+ * - of a node that is not trusted: `kept`.
+ * - otherwise `ready`; but `kept` if nothing is to be passed on, if it is the fifth or a later one of its node about this
  *   slot, or if the slot has too many nodes to count.
  *
  * While the position is unknown there is no bracket: somebody must pass on the statements from which it becomes known.
@@ -88,7 +88,7 @@ export class StatementRelay {
   }
 
   /** What becomes of a whole SCP_MESSAGE of somebody else. */
-  judge(message: Uint8Array, nowMillis: number): "relay" | "keep" | "forget" | "malformed" {
+  judge(message: Uint8Array, nowMillis: number): "ready" | "kept" | "discarded" | "malformed" {
     const { acceptsAll, relays, signature, trusted } = this.#options
     const offsets = this.#offsets
     if (!walkScpMessage(message, 0, message.length, offsets)) return "malformed"
@@ -105,10 +105,10 @@ export class StatementRelay {
 
     const count = this.#book.count(slot, node)
     if (slot >= this.#lowestHeld()) this.#book.hold(slot, node, offsets.kind, message)
-    if (!relays) return "keep"
+    if (!relays) return "kept"
     if (count === undefined || count > SCP_STATEMENTS_RELAYED) return this.#keep("overLimit")
     this.#counters.relayed++
-    return "relay"
+    return "ready"
   }
 
   /**
@@ -146,14 +146,14 @@ export class StatementRelay {
     this.#book.retain(at - LEDGER_VALIDITY_BRACKET, at + LEDGER_VALIDITY_BRACKET, this.#lowestHeld())
   }
 
-  #forget(reason: "outsideBracket" | "badSignatures"): "forget" {
+  #forget(reason: "outsideBracket" | "badSignatures"): "discarded" {
     this.#counters[reason]++
-    return "forget"
+    return "discarded"
   }
 
-  #keep(reason: "untrusted" | "overLimit"): "keep" {
+  #keep(reason: "untrusted" | "overLimit"): "kept" {
     this.#counters[reason]++
-    return "keep"
+    return "kept"
   }
 }
 

@@ -26,9 +26,9 @@ export interface TransactionRelayOptions {
 /**
  * Judges well-formed TRANSACTION messages, by number and length alone. Times are in milliseconds and do not go back.
  *
- * Every one is accepted, for nobody is blamed for a transaction. It is passed on, and so offered and held, once: what came
- * a short while ago is not, whatever the flood gate had to forget; nor is what is too long for the outboxes of peers, or
- * one too many in a second. Source: Stellar overlay protocol, pull mode.
+ * None is rejected, for nothing is known of what it is worth. One is `accepted`, and so offered and held, once: what came a short
+ * while ago is a `duplicate`, whatever the flood gate had to forget. What is too long for the outboxes of peers, or one too
+ * many in a second, is `kept`. Source: Stellar overlay protocol, pull mode.
  */
 export class TransactionRelay {
   readonly #options: TransactionRelayOptions
@@ -61,16 +61,16 @@ export class TransactionRelay {
    * What becomes of a whole TRANSACTION message of somebody else, which is not written again; `maxBytes` is what the
    * network's longest one has.
    */
-  judge(hash: ItemHash, message: Uint8Array, maxBytes: number, nowMillis: number): "relay" | "keep" {
+  judge(hash: ItemHash, message: Uint8Array, maxBytes: number, nowMillis: number): "accepted" | "duplicate" | "kept" {
     const seen = this.#seen.get(hash)
-    if (seen !== undefined && this.#isRecent(seen, nowMillis)) return "keep"
+    if (seen !== undefined && this.#isRecent(seen, nowMillis)) return "duplicate"
     this.#see(hash, seen, nowMillis)
-    if (!this.#options.relays) return "keep"
+    if (!this.#options.relays) return "kept"
     if (message.length > maxBytes) return this.#keep("tooLong")
     if (!this.#bucket.take(nowMillis)) return this.#keep("overRate")
     this.#held.put(hash, message, nowMillis)
     this.#counters.relayed++
-    return "relay"
+    return "accepted"
   }
 
   /** Takes note of a TRANSACTION that the program itself broadcasts: it is held in any case, so it is not written again. */
@@ -104,8 +104,8 @@ export class TransactionRelay {
     return nowMillis - since < FLOOD_TTL_MILLIS
   }
 
-  #keep(reason: "overRate" | "tooLong"): "keep" {
+  #keep(reason: "overRate" | "tooLong"): "kept" {
     this.#counters[reason]++
-    return "keep"
+    return "kept"
   }
 }

@@ -12,7 +12,14 @@ import { Drop } from "../../core/stellar/DropReason.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
 import { decodeMessage, MessageType } from "../../core/stellar/messages.ts"
 import type { Received } from "../../services/Overlay.ts"
-import type { Flooded, Verdict } from "../../services/stellar/Application.ts"
+import type {
+  Flooded,
+  FloodedStatement,
+  FloodedTransaction,
+  Judge,
+  StatementVerdict,
+  TransactionVerdict
+} from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import { bugOf } from "../runtime/Supervision.ts"
 import { countBroadcast } from "./StellarCounters.ts"
@@ -27,6 +34,20 @@ export interface IntakeOwner {
   readonly consumed: (items: ReadonlyArray<Flooded>) => void
   /** Runs the fiber that takes up the inbox, and gives what ends it. */
   readonly fork: (effect: Effect.Effect<void>) => () => void
+}
+
+/** Messages of one kind, at least one, that came in one chunk. */
+type Batch = ReadonlyArray<FloodedStatement> | ReadonlyArray<FloodedTransaction>
+type Verdicts = ReadonlyArray<StatementVerdict> | ReadonlyArray<TransactionVerdict>
+
+const isOfStatements = (batch: Batch): batch is ReadonlyArray<FloodedStatement> => batch[0]!.kind === "SCP_MESSAGE"
+
+const verdictsAtOnce = (judge: Extract<Judge, { answers: "at once" }>, batch: Batch): Verdicts =>
+  isOfStatements(batch) ? judge.statements(batch) : judge.transactions(batch)
+
+const verdictsLater = (judge: Judge, batch: Batch): Effect.Effect<Verdicts> => {
+  if (judge.answers === "at once") return Effect.sync(() => verdictsAtOnce(judge, batch))
+  return isOfStatements(batch) ? judge.statements(batch) : judge.transactions(batch)
 }
 
 /** What a subscriber gets. Well-formed bytes decode; if they do not, that is a defect of ours. */
@@ -46,8 +67,9 @@ export class FloodIntake {
     "application" | "config" | "counters" | "fetching" | "floodGate" | "pullFlood" | "tap"
   >
   private readonly owner: IntakeOwner
-  private batch: Array<Flooded> = []
-  private readonly inbox: Array<ReadonlyArray<Flooded>> = []
+  private statements: Array<FloodedStatement> = []
+  private transactions: Array<FloodedTransaction> = []
+  private readonly inbox: Array<Batch> = []
   private isEmptyingInbox = false
   private hasLeft = false
   private leaveInbox: () => void = () => {}
@@ -57,9 +79,10 @@ export class FloodIntake {
     this.owner = owner
   }
 
-  /** Takes in a message that is well formed and new; it is judged with the others of its chunk. */
+  /** Takes in a message that is well formed and new; it is judged with the others of its kind and chunk. */
   add(item: Flooded): void {
-    this.batch.push(item)
+    if (item.kind === "SCP_MESSAGE") this.statements.push(item)
+    else this.transactions.push(item)
   }
 
   /** Ends the fiber, if there is one. What was never judged is forgotten: nobody has it, and a later copy of it is new. */
@@ -73,28 +96,35 @@ export class FloodIntake {
     this.inbox.length = 0
   }
 
-  /** Has the messages of the chunk judged, now or when the application can. */
+  /** Has the messages of the chunk judged, now or when the application can: statements first, for consensus waits for them. */
   judge(): void {
-    if (this.batch.length === 0) return
-    const items = this.batch
-    this.batch = []
+    if (this.statements.length > 0) {
+      const batch = this.statements
+      this.statements = []
+      this.judgeBatch(batch)
+    }
+    if (this.transactions.length > 0) {
+      const batch = this.transactions
+      this.transactions = []
+      this.judgeBatch(batch)
+    }
+  }
+
+  private judgeBatch(items: Batch): void {
     const { judge } = this.around.application
     if (judge.answers === "later" || this.isEmptyingInbox) {
       this.inbox.push(items)
       this.emptyInbox()
       return
     }
-    const waiting = this.answered(items, () => judge.receive(items))
+    const waiting = this.answered(items, () => verdictsAtOnce(judge, items))
     if (waiting === undefined) this.owner.consumed(items)
     // Waits for subscribers before the credit goes back, and only then takes up what came behind.
     else this.emptyInbox(Effect.andThen(waiting, Effect.sync(() => this.owner.consumed(items))))
   }
 
   /** Asks the application and does what it says. What is thrown meanwhile is a defect, and ends this peer alone. */
-  private answered(
-    items: ReadonlyArray<Flooded>,
-    ask: () => ReadonlyArray<Verdict>
-  ): Effect.Effect<void> | undefined {
+  private answered(items: Batch, ask: () => Verdicts): Effect.Effect<void> | undefined {
     try {
       return this.settle(items, ask())
     } catch (defect) {
@@ -104,14 +134,14 @@ export class FloodIntake {
   }
 
   /** The messages stay known: another peer's copy of them shall not end that peer as well. */
-  private onDefect(items: ReadonlyArray<Flooded>, defect: unknown): void {
+  private onDefect(items: Batch, defect: unknown): void {
     this.around.counters.floodUnjudged += items.length
     for (const item of items) this.around.fetching.settled(item)
     this.owner.drop(bugOf(defect))
   }
 
   /** Does what the verdicts say; the Effect, if there is one, is what has to be waited for before the credit goes back. */
-  private settle(items: ReadonlyArray<Flooded>, verdicts: ReadonlyArray<Verdict>): Effect.Effect<void> | undefined {
+  private settle(items: Batch, verdicts: Verdicts): Effect.Effect<void> | undefined {
     if (verdicts.length !== items.length) {
       throw new Error(`the application gave ${verdicts.length} verdicts on ${items.length} messages`)
     }
@@ -124,12 +154,15 @@ export class FloodIntake {
       if (typeof verdict === "object" && this.around.fetching.wait(item, verdict)) continue
       this.around.fetching.settled(item)
       switch (verdict) {
-        case "relay":
+        case "ready":
+        case "accepted":
           this.around.counters.floodRelayed += 1
           this.relay(item)
           break
-        case "keep":
+        case "kept":
           break
+        case "duplicate":
+          continue
         case "malformed":
           this.around.floodGate.forget(kind, item.hash)
           this.owner.drop(Drop.MalformedByApplication)
@@ -179,10 +212,8 @@ export class FloodIntake {
   }
 
   /** The verdicts on the first batch of the inbox, which leaves it with them. */
-  private judgeLater(items: ReadonlyArray<Flooded>): Effect.Effect<Effect.Effect<void> | undefined> {
-    const { judge } = this.around.application
-    const verdicts = judge.answers === "later" ? judge.receive(items) : Effect.sync(() => judge.receive(items))
-    return Effect.matchCauseEffect(verdicts, {
+  private judgeLater(items: Batch): Effect.Effect<Effect.Effect<void> | undefined> {
+    return Effect.matchCauseEffect(verdictsLater(this.around.application.judge, items), {
       onSuccess: (given) =>
         Effect.sync(() => {
           this.inbox.shift()

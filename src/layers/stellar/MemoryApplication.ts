@@ -175,12 +175,9 @@ export const make = Effect.fnUntraced(
     return {
       judge: {
         answers: "at once",
-        receive: (batch) =>
-          batch.map(({ bytes, hash, kind }) =>
-            kind === "SCP_MESSAGE"
-              ? statements.judge(bytes, now())
-              : transactions.judge(hash, bytes, limits.maxTxBytes, now())
-          )
+        statements: (batch) => batch.map(({ bytes }) => statements.judge(bytes, now())),
+        transactions: (batch) =>
+          batch.map(({ bytes, hash }) => transactions.judge(hash, bytes, limits.maxTxBytes, now()))
       },
       position: () => ({ ledger: statements.position, synced: acceptsAll || statements.isSynced(now()) }),
       limits: () => limits,

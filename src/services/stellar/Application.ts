@@ -12,10 +12,10 @@ import type { ItemHash } from "../../core/ItemHash.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import type { FetchedKind } from "../../core/stellar/FetchedHash.ts"
 
-/** A flooded message as the application gets it: well formed, and not seen before. */
-export interface Flooded {
+/** What every flooded message is as the application gets it: well formed, and not seen before. */
+interface FloodedAs<Kind> {
   readonly from: PeerId
-  readonly kind: "SCP_MESSAGE" | "TRANSACTION"
+  readonly kind: Kind
   /** SHA-256 of the message behind its kind: for a transaction, the full hash that adverts and demands use. */
   readonly hash: ItemHash
   /**
@@ -25,15 +25,36 @@ export interface Flooded {
   readonly bytes: Uint8Array
 }
 
+/** A flooded statement of consensus: well formed, and not seen before. */
+export type FloodedStatement = FloodedAs<"SCP_MESSAGE">
+
+/** A flooded transaction: well formed, and not seen before. */
+export type FloodedTransaction = FloodedAs<"TRANSACTION">
+
+/** A flooded message as the application gets it. */
+export type Flooded = FloodedStatement | FloodedTransaction
+
 /**
- * What becomes of a message.
+ * What becomes of a statement. The words are those of stellar-core's herder.
  *
- * - `relay`: accepted, and passed on to those who do not know it.
- * - `keep`: accepted, not passed on.
- * - `forget`: not accepted; a later copy counts as new and is asked about again.
- * - `malformed`: no honest peer sends this; the peer is dropped as for corrupt bytes.
+ * - `ready`: it is true, of use, and all that it names is here. It is passed on to those who do not know it.
+ * - `Fetching`: it cannot be judged before what it names is here.
+ * - `kept`: taken, and not passed on: this node is a leaf, or enough of the kind has been passed on.
+ * - `discarded`: not taken. A later copy counts as new and is asked about again.
+ * - `malformed`: no honest peer sends this. Its peer ends with ERR_DATA, as for corrupt bytes.
  */
-export type Verdict = "relay" | "keep" | "forget" | "malformed" | Fetching
+export type StatementVerdict = "ready" | "kept" | "discarded" | "malformed" | Fetching
+
+/**
+ * What becomes of a transaction. The words are those of stellar-core's transaction queue.
+ *
+ * - `accepted`: it waits for a ledger now. It is offered to those who do not know it, and served to those who ask.
+ * - `kept`: taken, and not offered to anybody: this node is a leaf, or there are too many.
+ * - `duplicate`: it was accepted before, and is not offered again. Subscribers have had it.
+ * - `rejected`: not taken. A later copy counts as new and is asked about again. Nobody is blamed for it.
+ * - `malformed`: no honest peer sends this. Its peer ends with ERR_DATA, as for corrupt bytes.
+ */
+export type TransactionVerdict = "accepted" | "kept" | "duplicate" | "rejected" | "malformed"
 
 /**
  * A verdict on a statement: it cannot be judged before these items are here.
@@ -41,7 +62,6 @@ export type Verdict = "relay" | "keep" | "forget" | "malformed" | Fetching
  * The statement stays known and is not passed on. Peers are asked for the items, first those that know the statement; each that
  * comes is handed to `fetched`, and then `judge` is asked about the statement again. It may answer the same once more. A
  * statement that is about a ledger outside of what is remembered, or one of too many that wait, is given up without a word.
- * On a transaction it is as `forget`.
  */
 export interface Fetching {
   readonly _tag: "Fetching"
@@ -97,17 +117,25 @@ export interface LedgerLimits {
   readonly maxTxBytes: number
 }
 
-/** Judges a batch: one verdict for each message, in order. */
+/**
+ * Judges batches: one verdict for each message, in order. What came in one chunk is asked about at once, its statements first.
+ *
+ * Each kind has a question of its own, so that a verdict which that kind cannot have does not compile.
+ */
 export type Judge =
   | {
     /** Answers within the call: on the message's way nothing waits. */
     readonly answers: "at once"
-    readonly receive: (batch: ReadonlyArray<Flooded>) => ReadonlyArray<Verdict>
+    readonly statements: (batch: ReadonlyArray<FloodedStatement>) => ReadonlyArray<StatementVerdict>
+    readonly transactions: (batch: ReadonlyArray<FloodedTransaction>) => ReadonlyArray<TransactionVerdict>
   }
   | {
     /** Answers when it can: the batch waits in the peer's inbox, its credit with it, and other peers go on. */
     readonly answers: "later"
-    readonly receive: (batch: ReadonlyArray<Flooded>) => Effect.Effect<ReadonlyArray<Verdict>>
+    readonly statements: (batch: ReadonlyArray<FloodedStatement>) => Effect.Effect<ReadonlyArray<StatementVerdict>>
+    readonly transactions: (
+      batch: ReadonlyArray<FloodedTransaction>
+    ) => Effect.Effect<ReadonlyArray<TransactionVerdict>>
   }
 
 /** The embedding program, as the overlay sees it. All questions but `judge` are answered at once, from memory. */

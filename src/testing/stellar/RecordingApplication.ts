@@ -4,7 +4,13 @@
 import { Context, Effect, Layer } from "effect"
 import * as MemoryApplication from "../../layers/stellar/MemoryApplication.ts"
 import type { Crypto } from "../../services/Crypto.ts"
-import { Application, type Flooded, type Judge, type Verdict } from "../../services/stellar/Application.ts"
+import {
+  Application,
+  type Flooded,
+  type Judge,
+  type StatementVerdict,
+  type TransactionVerdict
+} from "../../services/stellar/Application.ts"
 
 /** Who is told. */
 export interface Recorder {
@@ -49,19 +55,30 @@ export const around = (
     })
   )
 
+const isAccepted = (verdict: StatementVerdict | TransactionVerdict | undefined): boolean =>
+  verdict === "ready" || verdict === "accepted" || verdict === "kept"
+
 const recorded = (judge: Judge, recorder: Recorder): Judge => {
-  const tell = (batch: ReadonlyArray<Flooded>, verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Verdict> => {
+  const tell = <Verdict extends StatementVerdict | TransactionVerdict>(
+    batch: ReadonlyArray<Flooded>,
+    verdicts: ReadonlyArray<Verdict>
+  ): ReadonlyArray<Verdict> => {
     for (const [i, message] of batch.entries()) {
       const verdict = verdicts[i]
       // What waits for an item is judged again when that is here.
-      if (typeof verdict !== "object") recorder.received(message, verdict === "relay" || verdict === "keep")
+      if (typeof verdict !== "object") recorder.received(message, isAccepted(verdict))
     }
     return verdicts
   }
   return judge.answers === "at once"
-    ? { answers: "at once", receive: (batch) => tell(batch, judge.receive(batch)) }
+    ? {
+      answers: "at once",
+      statements: (batch) => tell(batch, judge.statements(batch)),
+      transactions: (batch) => tell(batch, judge.transactions(batch))
+    }
     : {
       answers: "later",
-      receive: (batch) => Effect.map(judge.receive(batch), (verdicts) => tell(batch, verdicts))
+      statements: (batch) => Effect.map(judge.statements(batch), (verdicts) => tell(batch, verdicts)),
+      transactions: (batch) => Effect.map(judge.transactions(batch), (verdicts) => tell(batch, verdicts))
     }
 }

@@ -13,7 +13,13 @@ import { peerIdFromPublicKey } from "../../../src/core/stellar/StrKey.ts"
 import * as NodeCrypto from "../../../src/layers/node/NodeCrypto.ts"
 import * as MemoryApplication from "../../../src/layers/stellar/MemoryApplication.ts"
 import { Crypto } from "../../../src/services/Crypto.ts"
-import { Application, type Fetching, type Flooded, type Verdict } from "../../../src/services/stellar/Application.ts"
+import {
+  Application,
+  type Fetching,
+  type Flooded,
+  type StatementVerdict,
+  type TransactionVerdict
+} from "../../../src/services/stellar/Application.ts"
 import { pubnet, testnet } from "../../../src/services/stellar/networks.ts"
 import { hashOf, numbers } from "../../support/floods.ts"
 import {
@@ -60,13 +66,13 @@ const inLargeBuffer = (bytes: Uint8Array): Uint8Array => {
   return chunk.subarray(100, 100 + bytes.length)
 }
 
-type Settled = Exclude<Verdict, Fetching>
+type Settled = Exclude<StatementVerdict, Fetching> | TransactionVerdict
 
 const judge = ({ judge }: Application["Service"], ...batch: ReadonlyArray<Flooded>): ReadonlyArray<Settled> => {
   if (judge.answers === "later") return assert.fail("it is said to answer at once")
-  return judge.receive(batch).map((verdict) =>
-    typeof verdict === "string" ? verdict : assert.fail("it is said to ask for nothing")
-  )
+  return batch.flatMap((message): ReadonlyArray<StatementVerdict | TransactionVerdict> =>
+    message.kind === "SCP_MESSAGE" ? judge.statements([message]) : judge.transactions([message])
+  ).map((verdict) => typeof verdict === "string" ? verdict : assert.fail("it is said to ask for nothing"))
 }
 
 /** Two of the three trusted nodes externalize a slot. */
@@ -84,12 +90,12 @@ describe("By default", () => {
 
   it.effect("the known networks are only observed, and others are relayed whole", () =>
     Effect.gen(function*() {
-      assert.strictEqual(yield* verdictOfTransaction({ passphrase: pubnet.passphrase }), "keep")
-      assert.strictEqual(yield* verdictOfTransaction({ passphrase: testnet.passphrase }), "keep")
-      assert.strictEqual(yield* verdictOfTransaction({ passphrase }), "relay")
-      assert.strictEqual(yield* verdictOfTransaction({ networkId }), "relay")
+      assert.strictEqual(yield* verdictOfTransaction({ passphrase: pubnet.passphrase }), "kept")
+      assert.strictEqual(yield* verdictOfTransaction({ passphrase: testnet.passphrase }), "kept")
+      assert.strictEqual(yield* verdictOfTransaction({ passphrase }), "accepted")
+      assert.strictEqual(yield* verdictOfTransaction({ networkId }), "accepted")
       const testnetId = ItemHash.toBytes(crypto.sha256(new TextEncoder().encode(testnet.passphrase)))
-      assert.strictEqual(yield* verdictOfTransaction({ networkId: testnetId }), "keep")
+      assert.strictEqual(yield* verdictOfTransaction({ networkId: testnetId }), "kept")
     }))
 
   it.effect("the ledgers of the public network bound what is flooded, and only classic transactions on others", () =>
@@ -110,9 +116,9 @@ describe("By default", () => {
 describe("A statement", () => {
   it.effect.each(
     [
-      ["observe", "keep", "keep"],
-      ["scp", "relay", "keep"],
-      ["all", "relay", "keep"]
+      ["observe", "kept", "kept"],
+      ["scp", "ready", "kept"],
+      ["all", "ready", "kept"]
     ] as const
   )("under %s: of a trusted node %s, of another one %s", ([policy, ofTrusted, ofOther]) =>
     Effect.gen(function*() {
@@ -131,7 +137,7 @@ describe("A statement", () => {
         policies,
         (policy) => Effect.map(application({ policy }), (app) => judge(app, said(eve, 5, externalize()))[0])
       )
-      assert.deepStrictEqual(verdicts, ["keep", "keep", "relay"])
+      assert.deepStrictEqual(verdicts, ["kept", "kept", "ready"])
     }))
 
   it.effect("with a wrong signature is forgotten, and moves nothing, whoever it is said to be of", () =>
@@ -147,7 +153,7 @@ describe("A statement", () => {
             ...[ann, bob, cyd].map((signer) => scp(signedStatement(others, signer, 5, externalize()))),
             scp(short)
           ),
-          Array.from({ length: 8 }, () => "forget")
+          Array.from({ length: 8 }, () => "discarded")
         )
         assert.deepStrictEqual(app.position(), { ledger: undefined, synced: false })
         assert.deepStrictEqual(app.scpState(0), [])
@@ -167,11 +173,11 @@ describe("A statement", () => {
       const app = yield* application({ policy: "scp", trusted })
       moveTo(app, 1000)
       const around = [899, 900, 1100, 1101].map((slot) => said(cyd, slot, nominate(["a"])))
-      assert.deepStrictEqual(judge(app, ...around), ["forget", "relay", "relay", "forget"])
+      assert.deepStrictEqual(judge(app, ...around), ["discarded", "ready", "ready", "discarded"])
       assert.strictEqual(app.counters().outsideBracket, 2)
       assert.deepStrictEqual(judge(app, said(eve, 1101, externalize()), said(eve, 1100, externalize())), [
-        "forget",
-        "keep"
+        "discarded",
+        "kept"
       ])
     }))
 
@@ -179,8 +185,8 @@ describe("A statement", () => {
     Effect.gen(function*() {
       const app = yield* application({ policy: "scp", trusted })
       assert.deepStrictEqual(judge(app, said(ann, 1, nominate(["a"])), said(ann, 60_000_000, nominate(["a"]))), [
-        "relay",
-        "relay"
+        "ready",
+        "ready"
       ])
     }))
 
@@ -188,8 +194,8 @@ describe("A statement", () => {
     Effect.gen(function*() {
       const app = yield* application({ policy: "scp", trusted })
       const many = [1, 2, 3, 4, 5, 6].map((counter) => said(ann, 5, prepare(counter)))
-      assert.deepStrictEqual(judge(app, ...many), ["relay", "relay", "relay", "relay", "keep", "keep"])
-      assert.deepStrictEqual(judge(app, said(ann, 6, prepare(1)), said(bob, 5, prepare(1))), ["relay", "relay"])
+      assert.deepStrictEqual(judge(app, ...many), ["ready", "ready", "ready", "ready", "kept", "kept"])
+      assert.deepStrictEqual(judge(app, said(ann, 6, prepare(1)), said(bob, 5, prepare(1))), ["ready", "ready"])
       assert.deepStrictEqual(app.counters().statementsOverLimit, 2)
       // Peers that ask still get the last word.
       assert.deepStrictEqual(app.scpState(0)[0], many[5]?.bytes)
@@ -200,18 +206,18 @@ describe("A statement", () => {
       const app = yield* application({ policy: "scp", trusted })
       moveTo(app, 1000)
       yield* TestClock.adjust("1 hour")
-      assert.deepStrictEqual(moveTo(app, 1720), ["forget", "relay"])
+      assert.deepStrictEqual(moveTo(app, 1720), ["discarded", "ready"])
       assert.deepStrictEqual(app.position(), { ledger: 1720, synced: true })
-      assert.deepStrictEqual(judge(app, said(ann, 1720, externalize())), ["relay"])
+      assert.deepStrictEqual(judge(app, said(ann, 1720, externalize())), ["ready"])
     }))
 
   it.effect("whose slot is no ledger is passed on where all are, and forgotten where there is a position", () =>
     Effect.gen(function*() {
       const slot = 0xffff_ffff_ffff_ffffn
-      assert.deepStrictEqual(judge(yield* application(), said(eve, slot, externalize())), ["relay"])
+      assert.deepStrictEqual(judge(yield* application(), said(eve, slot, externalize())), ["ready"])
       const app = yield* application({ policy: "scp", trusted })
       moveTo(app, 1000)
-      assert.deepStrictEqual(judge(app, said(ann, slot, externalize())), ["forget"])
+      assert.deepStrictEqual(judge(app, said(ann, slot, externalize())), ["discarded"])
     }))
 })
 
@@ -305,18 +311,18 @@ describe("A transaction", () => {
       const app = yield* application({ policy: "all", trusted })
       const { bytes, hash } = transaction(1)
       assert.isFalse(app.hasTransaction(hash))
-      assert.deepStrictEqual(judge(app, { ...transaction(1), bytes: inLargeBuffer(bytes) }), ["relay"])
+      assert.deepStrictEqual(judge(app, { ...transaction(1), bytes: inLargeBuffer(bytes) }), ["accepted"])
       assert.deepStrictEqual(app.transaction(hash), bytes)
       assert.strictEqual(app.transaction(hash)?.buffer.byteLength, bytes.length)
       assert.isTrue(app.hasTransaction(hash))
-      assert.deepStrictEqual(judge(app, transaction(1)), ["keep"])
+      assert.deepStrictEqual(judge(app, transaction(1)), ["duplicate"])
     }))
 
   it.effect("is neither passed on nor held under the other policies, and is not asked for again", () =>
     Effect.gen(function*() {
       for (const policy of ["observe", "scp"] as const) {
         const app = yield* application({ policy, trusted })
-        assert.deepStrictEqual(judge(app, transaction(1)), ["keep"])
+        assert.deepStrictEqual(judge(app, transaction(1)), ["kept"])
         assert.isUndefined(app.transaction(hashOf(1)))
         assert.isTrue(app.hasTransaction(hashOf(1)))
       }
@@ -326,7 +332,7 @@ describe("A transaction", () => {
     Effect.gen(function*() {
       const app = yield* application()
       const relayed = (first: number, count: number) =>
-        judge(app, ...Array.from({ length: count }, (_, i) => transaction(first + i))).filter((it) => it === "relay")
+        judge(app, ...Array.from({ length: count }, (_, i) => transaction(first + i))).filter((it) => it === "accepted")
           .length
       assert.strictEqual(relayed(0, 1000), 200)
       assert.strictEqual(app.counters().transactionsOverRate, 800)
@@ -342,18 +348,18 @@ describe("A transaction", () => {
     Effect.gen(function*() {
       const app = yield* application({ transactionsPerSecond: 10, transactionBurst: 2 })
       const batch = (first: number) => judge(app, ...[0, 1, 2].map((i) => transaction(first + i)))
-      assert.deepStrictEqual(batch(0), ["relay", "relay", "keep"])
+      assert.deepStrictEqual(batch(0), ["accepted", "accepted", "kept"])
       yield* TestClock.adjust("100 millis")
-      assert.deepStrictEqual(batch(10), ["relay", "keep", "keep"])
+      assert.deepStrictEqual(batch(10), ["accepted", "kept", "kept"])
     }))
 
   it.effect("that is longer than the network's longest is kept, until the limit grows", () =>
     Effect.gen(function*() {
       const app = yield* application()
-      assert.deepStrictEqual(judge(app, transaction(1, 102_400), transaction(2, 102_404)), ["relay", "keep"])
+      assert.deepStrictEqual(judge(app, transaction(1, 102_400), transaction(2, 102_404)), ["accepted", "kept"])
       assert.strictEqual(app.counters().transactionsTooLong, 1)
       app.setLimits({ maxTxBytes: 200_000 })
-      assert.deepStrictEqual(judge(app, transaction(3, 102_404)), ["relay"])
+      assert.deepStrictEqual(judge(app, transaction(3, 102_404)), ["accepted"])
       assert.strictEqual(app.limits().maxTxSetOperations, 1000)
     }))
 
@@ -368,7 +374,7 @@ describe("A transaction", () => {
       assert.isTrue(app.hasTransaction(hashOf(1)))
       yield* TestClock.adjust("4 minutes")
       assert.isFalse(app.hasTransaction(hashOf(1)))
-      assert.deepStrictEqual(judge(app, transaction(1)), ["relay"])
+      assert.deepStrictEqual(judge(app, transaction(1)), ["accepted"])
     }))
 })
 
@@ -418,7 +424,7 @@ describe("Among strangers, under `all` without trusted nodes,", () => {
         Array.from({ length: 250 }, (_, i) => said(signerOf(1000 * (kind + 1) + i), 1 + i % 5, pledges))
       )
       const verdicts = judge(app, ...statements, ...Array.from({ length: 1000 }, (_, i) => transaction(i)))
-      assert.deepStrictEqual(new Set(verdicts), new Set(["relay"]))
+      assert.deepStrictEqual(new Set(verdicts), new Set(["ready", "accepted"]))
       assert.strictEqual(verdicts.length, 2000)
     }))
 })
@@ -439,7 +445,7 @@ describe("Under hostile input", () => {
         const roll = numbers(7)
         const template = statement(new Uint8Array(32), 0, nominate(["x".repeat(1000)]))
         const peak = { slots: 0, nodes: 0, statementBytes: 0 }
-        const verdicts = { relay: 0, keep: 0, forget: 0, malformed: 0 }
+        const verdicts = { ready: 0, kept: 0, discarded: 0, malformed: 0, accepted: 0, duplicate: 0, rejected: 0 }
         for (let i = 0; i < messages; i++) {
           const bytes = template.slice()
           const view = new DataView(bytes.buffer)
@@ -456,9 +462,9 @@ describe("Under hostile input", () => {
         assert.isAtMost(peak.nodes, limits.SCP_NODES)
         assert.isAtMost(peak.statementBytes, limits.SCP_HELD_BYTES)
         assert.isAbove(peak.nodes, 200)
-        assert.deepStrictEqual([verdicts.forget, verdicts.malformed], [0, 0])
+        assert.deepStrictEqual([verdicts.discarded, verdicts.malformed], [0, 0])
         assert.isAtMost(app.scpState(0).length, limits.LEDGER_VALIDITY_BRACKET * limits.SCP_NODES_PER_SLOT)
-        if (slots === 1) assert.deepStrictEqual([verdicts.relay, peak.nodes], [1000, 1000])
+        if (slots === 1) assert.deepStrictEqual([verdicts.ready, peak.nodes], [1000, 1000])
       })
   )
 
@@ -497,7 +503,7 @@ describe("As a layer", () => {
   it.effect("it is the application of a node", () =>
     Effect.gen(function*() {
       const app = yield* Application
-      assert.deepStrictEqual(judge(app, transaction(1)), ["relay"])
+      assert.deepStrictEqual(judge(app, transaction(1)), ["accepted"])
     }).pipe(Effect.provide(MemoryApplication.layer({ passphrase }).pipe(Layer.provide(NodeCrypto.layer)))))
 
   it.effect("it dies of a network id that is too short, and of a trusted key that is none", () =>

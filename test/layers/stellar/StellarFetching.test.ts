@@ -9,7 +9,12 @@ import { TestClock } from "effect/testing"
 import * as ItemHash from "../../../src/core/ItemHash.ts"
 import { MessageType, type StellarMessage } from "../../../src/core/stellar/messages.ts"
 import type { SCPQuorumSet } from "../../../src/core/stellar/messages/scp.ts"
-import { type Fetched, fetching, type Flooded, type Verdict } from "../../../src/services/stellar/Application.ts"
+import {
+  type Fetched,
+  fetching,
+  type FloodedStatement,
+  type StatementVerdict
+} from "../../../src/services/stellar/Application.ts"
 import { signerOf } from "../../support/statements.ts"
 import { bytesOf, encode } from "./handshakePeer.ts"
 import { type ByHand, caller } from "./peerByHand.ts"
@@ -66,18 +71,26 @@ const wishing = Effect.fnUntraced(function*({ later, ledger, quorumSets = [], tr
   const judged: Array<ItemHash.ItemHash> = []
   const lacking = (items: ReadonlyArray<Item>) =>
     items.map(({ id }) => id).filter((id) => !fetched.some(({ hash }) => hash === id))
-  const verdictOn = ({ hash }: Flooded): Verdict => {
+  const verdictOn = ({ hash }: FloodedStatement): StatementVerdict => {
     judged.push(hash)
     const wanted = { transactionSets: lacking(transactionSets), quorumSets: lacking(quorumSets) }
-    return wanted.transactionSets.length + wanted.quorumSets.length === 0 ? "relay" : fetching(50, wanted)
+    return wanted.transactionSets.length + wanted.quorumSets.length === 0 ? "ready" : fetching(50, wanted)
   }
   const it = yield* makeNode({
     application: (memory) => ({
       ...memory,
       ...ledger === undefined ? {} : { position: () => ({ ledger: ledger(), synced: true }) },
       judge: later === true
-        ? { answers: "later", receive: (batch) => Effect.sync(() => batch.map(verdictOn)) }
-        : { answers: "at once", receive: (batch) => batch.map(verdictOn) },
+        ? {
+          answers: "later",
+          statements: (batch) => Effect.sync(() => batch.map(verdictOn)),
+          transactions: (batch) => Effect.succeed(batch.map(() => "accepted"))
+        }
+        : {
+          answers: "at once",
+          statements: (batch) => batch.map(verdictOn),
+          transactions: (batch) => batch.map(() => "accepted")
+        },
       fetched: (item) => {
         fetched.push(item)
         memory.fetched?.(item)
@@ -370,7 +383,8 @@ describe("an application that fails", () => {
           ...memory,
           judge: {
             answers: "at once",
-            receive: (batch) => {
+            transactions: (batch) => batch.map(() => "accepted"),
+            statements: (batch) => {
               asked += 1
               if (asked > 1) throw new Error("an application's own")
               return batch.map(() => fetching(50, { transactionSets: [older.id] }))

@@ -251,7 +251,8 @@ describe("The metrics of a node", () => {
           ...inMemory,
           judge: {
             answers: "at once",
-            receive: (batch) => batch.map(() => isMissing ? fetching(1, { quorumSets: [wanted] }) : "keep")
+            statements: (batch) => batch.map(() => isMissing ? fetching(1, { quorumSets: [wanted] }) : "kept"),
+            transactions: (batch) => batch.map(() => "kept")
           }
         })
       }

@@ -17,7 +17,12 @@ import { messageName, MessageType, type StellarMessage } from "../../../src/core
 import { writeRecordMark } from "../../../src/core/stellar/RecordMark.ts"
 import { sessionKeys, sharedKey } from "../../../src/core/stellar/SessionKeys.ts"
 import * as TcpTransport from "../../../src/layers/node/TcpTransport.ts"
-import type { Flooded, Verdict } from "../../../src/services/stellar/Application.ts"
+import type {
+  Flooded,
+  FloodedStatement,
+  StatementVerdict,
+  TransactionVerdict
+} from "../../../src/services/stellar/Application.ts"
 import type { Overrides } from "../../../src/services/stellar/StellarConfig.ts"
 import { type Link, Transport } from "../../../src/services/Transport.ts"
 import { handOver, receiveAll } from "../../support/links.ts"
@@ -115,9 +120,13 @@ const answersLater = () => {
       ...inMemory,
       judge: {
         answers: "later",
-        receive: (batch) => {
+        statements: (batch) => {
           batches.push(batch)
-          return Effect.as(latch.await, batch.map((): Verdict => "relay"))
+          return Effect.as(latch.await, batch.map(() => "ready"))
+        },
+        transactions: (batch) => {
+          batches.push(batch)
+          return Effect.as(latch.await, batch.map(() => "accepted"))
         }
       }
     })
@@ -845,7 +854,11 @@ describe("an application that answers later", () => {
       const it = yield* node({
         application: (memory) => ({
           ...memory,
-          judge: { answers: "later", receive: () => Effect.die(new Error("an application's own")) }
+          judge: {
+            answers: "later",
+            statements: () => Effect.die(new Error("an application's own")),
+            transactions: () => Effect.never
+          }
         })
       })
       const [bystander, peer] = [yield* caller(it, { label: "bystander" }), yield* caller(it)]
@@ -866,7 +879,8 @@ describe("a session that is malformed and waited for at once", () => {
           ...memory,
           judge: {
             answers: "at once",
-            receive: (batch) => batch.map((_, i): Verdict => i < batch.length - 1 ? "keep" : "malformed")
+            statements: (batch) => batch.map((_, i) => i < batch.length - 1 ? "kept" : "malformed"),
+            transactions: (batch) => batch.map(() => "kept")
           }
         })
       })
@@ -889,11 +903,15 @@ describe("a session that is malformed and waited for at once", () => {
     }).pipe(Effect.provide(Metric.enableRuntimeMetricsLayer)))
 })
 
-describe("a verdict", () => {
-  const judging = (verdict: (item: Flooded) => Verdict): NodeOptions => ({
+describe("a verdict on a statement", () => {
+  const judging = (verdict: (item: FloodedStatement) => StatementVerdict): NodeOptions => ({
     application: (memory) => ({
       ...memory,
-      judge: { answers: "at once", receive: (batch) => batch.map(verdict) }
+      judge: {
+        answers: "at once",
+        statements: (batch) => batch.map(verdict),
+        transactions: (batch) => batch.map(() => "kept")
+      }
     })
   })
 
@@ -908,10 +926,10 @@ describe("a verdict", () => {
       assert.notInclude(slotsHeard(bystander), 1)
     }))
 
-  it.effect("`forget` lets a later copy through", () =>
+  it.effect("`discarded` lets a later copy through", () =>
     Effect.gen(function*() {
       let asked = 0
-      const it = yield* node(judging(() => ++asked === 1 ? "forget" : "relay"))
+      const it = yield* node(judging(() => ++asked === 1 ? "discarded" : "ready"))
       const [bystander, peer] = [yield* caller(it, { label: "bystander" }), yield* caller(it)]
       for (let i = 0; i < 3; i++) {
         peer.sayBytes(statementOf(1))
@@ -923,9 +941,9 @@ describe("a verdict", () => {
       assert.deepStrictEqual(slotsHeard(bystander), [1])
     }))
 
-  it.effect("`keep` goes no further", () =>
+  it.effect("`kept` goes no further", () =>
     Effect.gen(function*() {
-      const it = yield* node(judging(() => "keep"))
+      const it = yield* node(judging(() => "kept"))
       const [bystander, peer] = [yield* caller(it, { label: "bystander" }), yield* caller(it)]
       peer.sayBytes(statementOf(1))
       yield* peer.ask
@@ -935,12 +953,15 @@ describe("a verdict", () => {
 
   it.effect("that is missing is a defect of the application, and so is what it throws", () =>
     Effect.gen(function*() {
-      const throws = (): ReadonlyArray<Verdict> => {
+      const throws = (): ReadonlyArray<StatementVerdict> => {
         throw new Error("an application's own")
       }
-      for (const receive of [(): ReadonlyArray<Verdict> => [], throws]) {
+      for (const statements of [(): ReadonlyArray<StatementVerdict> => [], throws]) {
         const it = yield* node({
-          application: (memory) => ({ ...memory, judge: { answers: "at once", receive } })
+          application: (memory) => ({
+            ...memory,
+            judge: { answers: "at once", statements, transactions: () => [] }
+          })
         })
         const [bystander, peer] = [yield* caller(it, { label: "bystander" }), yield* caller(it)]
         peer.sayBytes(statementOf(1))
@@ -951,6 +972,123 @@ describe("a verdict", () => {
         bystander.sayBytes(statementOf(1))
         yield* assertUnaffected(it, bystander)
       }
+    }))
+})
+
+describe("a verdict on a transaction", () => {
+  /** Two who bring the same transaction, one after the other, to a node that gives these verdicts; what a third is offered. */
+  const brought = Effect.fnUntraced(function*(...verdicts: ReadonlyArray<TransactionVerdict>) {
+    let asked = 0
+    const it = yield* node({
+      application: (memory) => ({
+        ...memory,
+        judge: {
+          answers: "at once",
+          statements: (batch) => batch.map(() => "kept"),
+          transactions: (batch) => batch.map(() => verdicts[Math.min(asked++, verdicts.length - 1)]!)
+        }
+      })
+    })
+    const heard: Array<string> = []
+    yield* Effect.forkScoped(
+      Stream.runForEach(it.overlay.messages({ capacity: 9, whenFull: "wait" }), (heardOne) =>
+        Effect.sync(() => {
+          heard.push(heardOne._tag === "Received" ? heardOne.kind : heardOne._tag)
+        })),
+      { startImmediately: true }
+    )
+    const third = yield* caller(it, { label: "third" })
+    const peers = [yield* caller(it, { label: "first" }), yield* caller(it, { label: "second" })]
+    for (const peer of peers) {
+      peer.sayBytes(transactionOf(1))
+      if (!verdicts.includes("malformed")) yield* peer.ask
+    }
+    yield* TestClock.adjust("100 millis")
+    yield* third.settle
+    const offered = third.heardOf("FLOOD_ADVERT").flatMap(({ floodAdvert }) => floodAdvert.txHashes).length
+    return { it, peers, asked, offered, heard, forgotten: yield* counter(it, "floodForgotten") }
+  })
+
+  it.effect("`accepted` offers it to the others, and its copies are known", () =>
+    Effect.gen(function*() {
+      const { asked, forgotten, heard, offered } = yield* brought("accepted")
+      assert.deepStrictEqual({ asked, offered, heard, forgotten }, {
+        asked: 1,
+        offered: 1,
+        heard: ["TRANSACTION"],
+        forgotten: 0
+      })
+    }))
+
+  it.effect("`kept` offers it to nobody, and subscribers get it", () =>
+    Effect.gen(function*() {
+      const { asked, forgotten, heard, offered } = yield* brought("kept")
+      assert.deepStrictEqual({ asked, offered, heard, forgotten }, {
+        asked: 1,
+        offered: 0,
+        heard: ["TRANSACTION"],
+        forgotten: 0
+      })
+    }))
+
+  it.effect("`duplicate` keeps it known, offers it to nobody, and tells subscribers nothing", () =>
+    Effect.gen(function*() {
+      const { asked, forgotten, heard, offered } = yield* brought("duplicate")
+      assert.deepStrictEqual({ asked, offered, heard, forgotten }, { asked: 1, offered: 0, heard: [], forgotten: 0 })
+    }))
+
+  it.effect("`rejected` forgets it, so that a later copy is judged again, and blames nobody", () =>
+    Effect.gen(function*() {
+      const { asked, forgotten, heard, it, offered, peers } = yield* brought("rejected", "accepted")
+      assert.deepStrictEqual({ asked, offered, heard, forgotten }, {
+        asked: 2,
+        offered: 1,
+        heard: ["TRANSACTION"],
+        forgotten: 1
+      })
+      assert.deepStrictEqual(peers.flatMap(({ id }) => it.leaves(id)), [])
+    }))
+
+  it.effect("`malformed` ends with ERR_DATA whoever brings it", () =>
+    Effect.gen(function*() {
+      const { asked, heard, it, offered, peers } = yield* brought("malformed")
+      for (const peer of peers) {
+        assert.strictEqual(yield* peer.ending, "1 received corrupt XDR")
+        yield* until("it is gone", () => it.leaves(peer.id).length > 0)
+        assert.deepStrictEqual(it.leaves(peer.id).map(({ _tag }) => _tag), ["MalformedByApplication"])
+      }
+      assert.deepStrictEqual({ asked: asked > 0, offered, heard }, { asked: true, offered: 0, heard: [] })
+    }))
+})
+
+describe("the messages of one chunk", () => {
+  it.effect("are judged by kind: statements first, whatever came first", () =>
+    Effect.gen(function*() {
+      const batches: Array<ReadonlyArray<Flooded["kind"]>> = []
+      const note = (batch: ReadonlyArray<Flooded>): void => {
+        batches.push(batch.map(({ kind }) => kind))
+      }
+      const it = yield* node({
+        application: (memory) => ({
+          ...memory,
+          judge: {
+            answers: "at once",
+            statements: (batch) => {
+              note(batch)
+              return batch.map(() => "ready")
+            },
+            transactions: (batch) => {
+              note(batch)
+              return batch.map(() => "accepted")
+            }
+          }
+        })
+      })
+      const peer = yield* caller(it)
+      const frames = [transactionOf(1), statementOf(1), transactionOf(2), statementOf(2)]
+      peer.send(new Uint8Array(Buffer.concat(frames.map((bytes) => sealed(peer.channel(), bytes)))))
+      yield* peer.ask
+      assert.deepStrictEqual(batches, [["SCP_MESSAGE", "SCP_MESSAGE"], ["TRANSACTION", "TRANSACTION"]])
     }))
 })
 

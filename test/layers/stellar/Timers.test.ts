@@ -11,7 +11,6 @@ import * as ItemHash from "../../../src/core/ItemHash.ts"
 import * as limits from "../../../src/core/stellar/limits.ts"
 import { MessageType } from "../../../src/core/stellar/messages.ts"
 import { writeRecordMark } from "../../../src/core/stellar/RecordMark.ts"
-import type { Verdict } from "../../../src/services/stellar/Application.ts"
 import { bytesOf, sealed } from "./handshakePeer.ts"
 import { type ByHand, caller } from "./peerByHand.ts"
 import {
@@ -145,7 +144,8 @@ describe("a frame that was begun", () => {
           ...inMemory,
           judge: {
             answers: "later",
-            receive: (batch) => Effect.as(latch.await, batch.map((): Verdict => "relay"))
+            statements: (batch) => Effect.as(latch.await, batch.map(() => "ready")),
+            transactions: (batch) => Effect.as(latch.await, batch.map(() => "accepted"))
           }
         })
       })

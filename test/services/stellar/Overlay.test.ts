@@ -20,7 +20,6 @@ import type { World } from "../../../src/layers/simulation/World.ts"
 import * as MemoryApplication from "../../../src/layers/stellar/MemoryApplication.ts"
 import * as StellarNode from "../../../src/layers/stellar/StellarNode.ts"
 import type { MessagesOptions, Missed, Received } from "../../../src/services/Overlay.ts"
-import type { Verdict } from "../../../src/services/stellar/Application.ts"
 import { Overlay, type Stellar } from "../../../src/services/stellar/Overlay.ts"
 import { privateNetwork } from "../../../src/services/stellar/StellarConfig.ts"
 import type { Transport } from "../../../src/services/Transport.ts"
@@ -285,10 +284,11 @@ for (const [name, makeNetwork] of networks) {
             ...memory,
             judge: {
               answers: "later",
-              receive: (batch) => {
+              statements: (batch) => {
                 asked += batch.length
-                return Effect.as(latch.await, batch.map((): Verdict => "relay"))
-              }
+                return Effect.as(latch.await, batch.map(() => "ready"))
+              },
+              transactions: () => Effect.die("no transaction was sent")
             }
           })
         }
