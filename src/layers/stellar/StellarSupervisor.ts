@@ -2,8 +2,8 @@
  * The sessions of one Stellar node, from a link to the reason for which it ends: who is let in, what is said on the way, what
  * is cleared away.
  *
- * Read `runSession` first. It is the life of one connection; `accept` and `dial` are the two ways into it, and one clockwork
- * fiber walks over all sessions that are up.
+ * Read `runSession` first. It is the life of one connection; `accept`, and `dial` in `StellarDialing`, are the two ways into it,
+ * and one clockwork fiber walks over all sessions that are up.
  */
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Layer } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -38,23 +38,17 @@ import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
 import { Survey } from "../../services/stellar/Survey.ts"
 import { type Link, Transport } from "../../services/Transport.ts"
 import { SharedSealBuffer } from "../runtime/SealBuffer.ts"
-import { bugOf, noLink, reasonOf, supervise } from "../runtime/Supervision.ts"
+import { bugOf, supervise } from "../runtime/Supervision.ts"
 import * as Tap from "../runtime/Tap.ts"
 import { nodeDispatcher } from "../runtime/Wake.ts"
 import { encoded } from "./encoded.ts"
 import { FloodIntake } from "./FloodIntake.ts"
 import { countBroadcast, makeCounters, makeMessageTallies, type StellarCounters } from "./StellarCounters.ts"
+import * as StellarDialing from "./StellarDialing.ts"
 import { StellarFetching } from "./StellarFetching.ts"
 import { type SessionSurroundings, StellarSession } from "./StellarSession.ts"
 
-/** What is particular to a connection that somebody here waits for. */
-interface Attempt {
-  readonly onAuthenticated: (id: PeerId) => void
-  /** Why it ends, if it is interrupted before there is a session. */
-  readonly interruptedFor: () => DropReason
-}
-
-const accepted: Attempt = { onAuthenticated: () => {}, interruptedFor: () => Drop.Shutdown }
+const accepted: StellarDialing.Attempt = { onAuthenticated: () => {}, interruptedFor: () => Drop.Shutdown }
 
 const isSession = (peer: Peer): peer is StellarSession => peer instanceof StellarSession
 
@@ -214,7 +208,12 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
    * The life of one connection: the handshake, the slot, the session, and one reason at the end.
    */
   const runSession = Effect.fnUntraced(
-    function*(link: Link, role: Role, pending: Pending, { interruptedFor, onAuthenticated }: Attempt = accepted) {
+    function*(
+      link: Link,
+      role: Role,
+      pending: Pending,
+      { interruptedFor, onAuthenticated }: StellarDialing.Attempt = accepted
+    ) {
       let session: StellarSession | undefined
       let evicted: DropReason | undefined
       const body = Effect.gen(function*() {
@@ -328,87 +327,27 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       )
     })
 
-  const dial = (address: PeerAddress): Effect.Effect<PeerId, StellarDropReason> =>
-    Effect.suspend(() => {
-      if (isShuttingDown) return Effect.fail(Drop.Shutdown)
-      if (peers.isConnected(address)) return Effect.fail(Drop.AlreadyConnectedAddress)
-      counters.outboundAttempted += 1
-      const pending = peers.enter("outbound", address)
-      if (typeof pending === "string") {
-        counters.outboundCancelled += 1
-        return Effect.fail(Drop.OutboundFull)
-      }
-      const answer = Deferred.makeUnsafe<PeerId, StellarDropReason>()
-      let isUnwanted = false
-      const interruptedFor = () => isUnwanted ? Drop.DroppedByUser : Drop.Shutdown
-      events.publish({ _tag: "Dialing", address })
-      const attempt = Effect.gen(function*() {
-        const link = yield* Effect.mapError(transport.dial(address, { timeout: config.connectTimeout }), noLink)
-        const reason = yield* runSession(link, "caller", pending, {
-          onAuthenticated: (id) => Deferred.doneUnsafe(answer, Exit.succeed(id)),
-          interruptedFor
-        })
-        return yield* Effect.fail(reason)
-      }).pipe(
-        Effect.scoped,
-        Effect.onExit((exit) => Effect.sync(() => conclude(exit))),
-        Effect.ignoreCause
-      )
-      const conclude = (exit: Exit.Exit<never, DropReason>): void => {
-        const reason = asStellarDrop(reasonOf(exit, interruptedFor))
-        leave(pending, reason)
-        // Of a connection that never had a link nobody has heard yet.
-        if (!told.has(pending)) {
-          counters.outboundDropped += 1
-          refuse(address, "outbound", reason)
-        }
-        Deferred.doneUnsafe(answer, Exit.fail(reason))
-      }
-      return Effect.flatMap(FiberSet.run(fibers, attempt), (fiber) =>
-        Effect.onInterrupt(Deferred.await(answer), () =>
-          Effect.sync(() => {
-            isUnwanted = true
-            fiber.interruptUnsafe()
-          })))
-    })
-
-  /** Calls, says HELLO, and hears one: behind that the handshake goes no further. */
-  const greet = Effect.fnUntraced(function*(address: PeerAddress) {
-    const link = yield* transport.dial(address, { timeout: config.connectTimeout })
-    const greeted = yield* Deferred.make<boolean>()
-    const heard = handshake.open(link, "caller", {
-      listeningPort: ownAddress.announcedPort(),
-      isBanned: (id) => ofStore(banList.isBanned(id)),
-      // All that can be checked of a HELLO is good; whether we are connected already does not matter, for we do not stay.
-      admit: () => Effect.andThen(Deferred.succeed(greeted, true), Effect.never),
-      greetings: () => Effect.succeed([])
-    }).pipe(
-      Effect.as(true),
-      Effect.catch((reason) => Effect.succeed(reason._tag === Drop.StoreFailed._tag ? undefined : false))
-    )
-    const isThere = yield* Effect.raceFirst(Deferred.await(greeted), heard)
-    yield* Effect.raceFirst(link.end, closeDeadline)
-    return isThere
-  }, Effect.scoped)
-
-  const feel = (address: PeerAddress): Effect.Effect<boolean | undefined> =>
-    Effect.suspend(() => {
-      if (isShuttingDown || peers.isConnected(address)) return Effect.undefined
-      const pending = peers.enter("outbound", address)
-      if (typeof pending === "string") return Effect.undefined
-      let isThere: boolean | undefined
-      const call = greet(address).pipe(
-        // What this machine cannot do says nothing of the other one.
-        Effect.catch(({ reason }) => Effect.succeed(reason === "failed" ? undefined : false)),
-        Effect.map((answer) => {
-          isThere = answer
-        }),
-        Effect.ensuring(Effect.sync(() => peers.leave(pending, Drop.DroppedByUser))),
-        Effect.catchCause((cause) => Effect.logError("a feeler died", cause))
-      )
-      return Effect.flatMap(FiberSet.run(fibers, call), (fiber) =>
-        Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber)).pipe(Effect.map(() => isThere)))
-    })
+  const { dial, feel } = StellarDialing.make({
+    connectTimeout: config.connectTimeout,
+    transport,
+    handshake,
+    peers,
+    counters,
+    events,
+    fibers,
+    runSession: (link, pending, attempt) => runSession(link, "caller", pending, attempt),
+    isShuttingDown: () => isShuttingDown,
+    announcedPort: ownAddress.announcedPort,
+    isBanned: (id) => ofStore(banList.isBanned(id)),
+    // Of a connection that never had a link nobody has heard yet.
+    failed: (pending, reason) => {
+      leave(pending, reason)
+      if (told.has(pending)) return
+      counters.outboundDropped += 1
+      refuse(pending.address, "outbound", reason)
+    },
+    closeDeadline
+  })
 
   const drop = (id: PeerId, reason: StellarDropReason): boolean => {
     const peer = peers.byId(id)
