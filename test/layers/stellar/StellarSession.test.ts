@@ -1462,7 +1462,7 @@ describe("addresses", () => {
     }))
   })
 
-  it.effect("that a peer tells which we called are entered if they can be reached, once", () =>
+  it.effect("that a peer tells which we called are entered if they can be reached, once [core: peers during auth / outbound]", () =>
     Effect.gen(function*() {
       const it = yield* node({ config: { allowLocalAddresses: false } })
       const peer = yield* acceptor(it)
@@ -1498,7 +1498,7 @@ describe("addresses", () => {
       assert.strictEqual((yield* it.overlay.peers).length, 1)
     }))
 
-  it.effect("are not for a peer to tell that called us", () =>
+  it.effect("are not for a peer to tell that called us [core: peers during auth / inbound]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
