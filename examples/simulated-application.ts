@@ -40,7 +40,7 @@ const application = (node: number) =>
         transaction: (hash) => pool.get(hash),
         transactionSet: () => undefined,
         quorumSet: () => undefined,
-        scpState: () => []
+        scpState: { slots: () => [], about: () => [] }
       }
     })
   )

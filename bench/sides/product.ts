@@ -96,7 +96,7 @@ const makeApplication = () => {
     transaction: () => undefined,
     transactionSet: () => undefined,
     quorumSet: () => undefined,
-    scpState: () => []
+    scpState: { slots: () => [], about: () => [] }
   })
   return { application, judged: () => judged }
 }

@@ -63,7 +63,7 @@ describe("js-stellar-node-connector", () => {
         yield* bell.until("both questions", () => peer.heardOf("getScpState").length === 2)
         assert.deepStrictEqual(
           peer.heardOf("getScpState").map(({ message }) => message.getScpLedgerSeq()),
-          [0, 77]
+          [1, 77]
         )
       }))
 

@@ -11,6 +11,7 @@ import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import { type PeerAddress, tcpAddress } from "../../src/core/PeerAddress.ts"
 import * as limits from "../../src/core/stellar/limits.ts"
+import { queryWindowSeconds, setQueriesPerWindow } from "../../src/core/stellar/QueryWindow.ts"
 import * as MemoryBanList from "../../src/layers/memory/MemoryBanList.ts"
 import * as MemoryPeerStore from "../../src/layers/memory/MemoryPeerStore.ts"
 import * as MemoryTransport from "../../src/layers/memory/MemoryTransport.ts"
@@ -388,7 +389,7 @@ describe("hostile peers", () => {
         const { endings, heard, sent } = yield* attacked(here, hostilePeers["query-storm"], options, Effect.void)
         assert.deepStrictEqual(endings, [left])
         assert.deepStrictEqual(sent, { GET_SCP_STATE: 1000, GET_TX_SET: 1000, GET_SCP_QUORUMSET: 1000 })
-        const perKind = limits.QUERIES_PER_SECOND * limits.QUERY_WINDOW_SECONDS
+        const perKind = setQueriesPerWindow(queryWindowSeconds(limits.LEDGER_CLOSE_MILLIS))
         assert.strictEqual(heard["DONT_HAVE"], 2 * perKind)
         const over = 3000 - 2 * perKind - limits.SCP_STATE_QUERIES_PER_WINDOW
         assert.strictEqual(counterOf(here.node, "queriesOverLimit"), over)

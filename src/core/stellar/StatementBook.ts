@@ -78,24 +78,26 @@ export class StatementBook {
     this.#bytes += growth
   }
 
-  /** The held statements of the slots from `from` on, slots ascending, at most `slots` of them; in a slot nominations first. */
-  state(from: number, slots: number): ReadonlyArray<Uint8Array> {
-    const wanted = Array.from(this.#slots)
-      .filter(([slot, { bytes }]) => slot >= from && bytes > 0)
-      .sort(([one], [other]) => one - other)
-      .slice(0, slots)
-    return wanted.flatMap(([_, { nodes }]) => {
-      const said = Array.from(nodes.values())
-      return [...said.map((each) => each.nomination), ...said.map((each) => each.ballot)]
-        .filter((statement) => statement !== undefined)
-    })
+  /** The slots from this one on about which statements are held, in the order in which they were begun. */
+  slots(from: number): ReadonlyArray<number> {
+    return Array.from(this.#slots).flatMap(([slot, { bytes }]) => slot >= from && bytes > 0 ? [slot] : [])
   }
 
-  /** Forgets the slots outside `lowest` to `highest`, and lets go of what is held of those below `lowestHeld`. */
-  retain(lowest: number, highest: number, lowestHeld: number): void {
+  /** The statements that are held about a slot. */
+  about(slot: number): ReadonlyArray<Uint8Array> {
+    const nodes = this.#slots.get(slot)?.nodes.values() ?? []
+    return Array.from(nodes, ({ ballot, nomination }) => [nomination, ballot]).flat()
+      .filter((statement) => statement !== undefined)
+  }
+
+  /**
+   * Forgets the slots outside `lowest` to `highest`, and lets go of what is held of those below `lowestHeld`, except of the slot
+   * `kept`.
+   */
+  retain(lowest: number, highest: number, lowestHeld: number, kept: number): void {
     for (const [index, slot] of this.#slots) {
       if (index < lowest || index > highest) this.#drop(index, slot)
-      else if (index < lowestHeld) this.#release(slot)
+      else if (index < lowestHeld && index !== kept) this.#release(slot)
     }
   }
 

@@ -25,6 +25,18 @@ export const isNewerStatement = (candidate: Uint8Array, held: Uint8Array): boole
   return comparePledges(later.kind, candidate, held, later.pledges) > 0
 }
 
+// Every SCP_MESSAGE begins with: its kind (4), the kind of key (4), the node's key (32), the slot (8), the kind of statement (4).
+
+/** Where the node's key stands in an SCP_MESSAGE. */
+export const NODE_AT = 2 * WORD_BYTES
+/** Where the slot stands in it. */
+export const SLOT_AT = NODE_AT + ITEM_HASH_BYTES
+/** Where the kind of the statement stands in it. */
+export const STATEMENT_KIND_AT = SLOT_AT + 2 * WORD_BYTES
+
+/** Whether a well-formed SCP_MESSAGE belongs to the nomination; else to the ballot. */
+export const isNomination = (message: Uint8Array): boolean => readUint32(message, STATEMENT_KIND_AT) === SCP_ST_NOMINATE
+
 /** A ballot is first prepared, then confirmed, then externalized. */
 const PHASES: ReadonlyArray<number> = [SCP_ST_NOMINATE, SCP_ST_PREPARE, SCP_ST_CONFIRM, SCP_ST_EXTERNALIZE]
 

@@ -3,26 +3,16 @@
  *
  * Source: Stellar overlay protocol, outbound queues.
  */
-import { ITEM_HASH_BYTES } from "../ItemHash.ts"
 import type { QueueRule } from "../Outbox.ts"
 import { readUint32, WORD_BYTES } from "../Xdr.ts"
 import { FloodPriority } from "./FloodPriority.ts"
 import { CHECKPOINT_LEDGERS, LEDGERS_TO_REMEMBER } from "./limits.ts"
-import { SCPStatementType } from "./messages/scp.ts"
-import { isNewerStatement } from "./StatementOrder.ts"
+import { isNewerStatement, isNomination, NODE_AT, SLOT_AT, STATEMENT_KIND_AT } from "./StatementOrder.ts"
 
-// Every SCP_MESSAGE begins with: its kind (4), the kind of key (4), the node's key (32), the slot (8), the kind of statement (4).
-
-const NODE_AT = 2 * WORD_BYTES
-const SLOT_AT = NODE_AT + ITEM_HASH_BYTES
-const STATEMENT_KIND_AT = SLOT_AT + 2 * WORD_BYTES
 /** An odd number whose bits are mixed (2^32 divided by the golden ratio). */
 const MIX = 0x9e3779b1
 /** What a 32-bit word counts up to. */
 const WORD_RANGE = 0x1_0000_0000
-
-const isNomination = (message: Uint8Array): boolean =>
-  readUint32(message, STATEMENT_KIND_AT) === SCPStatementType.SCP_ST_NOMINATE
 
 /** Whether both are of the same node and slot, and of the same conversation: nomination or ballot. */
 const areOfOneConversation = (one: Uint8Array, other: Uint8Array): boolean => {

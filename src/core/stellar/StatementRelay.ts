@@ -2,6 +2,7 @@
  * Which statements of consensus are believed, held and passed on; and by them, where the network is.
  */
 import * as ItemHash from "../ItemHash.ts"
+import { firstOfCheckpoint } from "./CheckpointLedger.ts"
 import {
   LEDGER_VALIDITY_BRACKET,
   SCP_HELD_BYTES,
@@ -14,6 +15,7 @@ import { SCPStatementType } from "./messages/scp.ts"
 import { type ScpOffsets, scpOffsets, walkScpMessage } from "./MessageWalk.ts"
 import { QuorumPosition } from "./QuorumPosition.ts"
 import type { ScpSignature } from "./ScpSignature.ts"
+import type { HeldStatements } from "./ScpState.ts"
 import { StatementBook } from "./StatementBook.ts"
 
 /** What a relay of statements goes by. */
@@ -104,7 +106,7 @@ export class StatementRelay {
     if (!acceptsAll && !trusted.has(node)) return this.#keep("untrusted")
 
     const count = this.#book.count(slot, node)
-    if (slot >= this.#lowestHeld()) this.#book.hold(slot, node, offsets.kind, message)
+    if (this.#isHeld(slot)) this.#book.hold(slot, node, offsets.kind, message)
     if (!relays) return "kept"
     if (count === undefined || count > SCP_STATEMENTS_RELAYED) return this.#keep("overLimit")
     this.#counters.relayed++
@@ -124,14 +126,23 @@ export class StatementRelay {
     this.#book.hold(slot, node, offsets.kind, message)
   }
 
-  /** The last statements of every node about the slots from `from` on, at most 100 slots, as GET_SCP_STATE is answered. */
-  state(from: number): ReadonlyArray<Uint8Array> {
-    return this.#book.state(from, LEDGER_VALIDITY_BRACKET)
+  /** What is held: the last statements of every node about the remembered slots, and about the first one of the checkpoint. */
+  get held(): HeldStatements {
+    return this.#book
   }
 
   #isInBracket(slot: number): boolean {
     const at = this.#position.slot
     return at === undefined || Math.abs(slot - at) <= LEDGER_VALIDITY_BRACKET
+  }
+
+  #isHeld(slot: number): boolean {
+    return slot >= this.#lowestHeld() || slot === this.#checkpoint()
+  }
+
+  /** Who joins the network begins there. */
+  #checkpoint(): number {
+    return firstOfCheckpoint(this.#position.slot ?? 0)
   }
 
   #lowestHeld(): number {
@@ -143,7 +154,12 @@ export class StatementRelay {
     const hasMoved = this.#position.note(node, slot, nowMillis)
     const at = this.#position.slot
     if (!hasMoved || at === undefined) return
-    this.#book.retain(at - LEDGER_VALIDITY_BRACKET, at + LEDGER_VALIDITY_BRACKET, this.#lowestHeld())
+    this.#book.retain(
+      at - LEDGER_VALIDITY_BRACKET,
+      at + LEDGER_VALIDITY_BRACKET,
+      this.#lowestHeld(),
+      this.#checkpoint()
+    )
   }
 
   #forget(reason: "outsideBracket" | "badSignatures"): "discarded" {

@@ -166,10 +166,14 @@ export const DEMAND_ANSWER_ENTRIES = 10_000
 
 // Queries
 
-/** The window in which queries are counted: 12 ledgers of 5 s. */
-export const QUERY_WINDOW_SECONDS = 60
 /** GET_SCP_STATE answered per window and peer. */
 export const SCP_STATE_QUERIES_PER_WINDOW = 10
+/** After this long the first ledger of the checkpoint is sent to who asked for the SCP state (core: SEND_LATEST_CHECKPOINT_DELAY). */
+export const CHECKPOINT_DELAY_MILLIS = 2000
+/** A node that does not follow the network asks this often for the SCP state (core: OUT_OF_SYNC_RECOVERY_TIMER). */
+export const SYNC_RECOVERY_MILLIS = 10_000
+/** It asks this many of its peers, drawn anew each time. */
+export const SYNC_RECOVERY_PEERS = 2
 /** GET_TX_SET, and GET_SCP_QUORUMSET, answered per second of the window and peer. */
 export const QUERIES_PER_SECOND = 5
 

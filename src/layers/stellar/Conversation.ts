@@ -7,7 +7,6 @@ import type { DropReason } from "../../core/DropReason.ts"
 import * as ItemHash from "../../core/ItemHash.ts"
 import { tcpAddress } from "../../core/PeerAddress.ts"
 import { Drop } from "../../core/stellar/DropReason.ts"
-import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
 import {
   dontHaveMessage,
   missingQuorumSetHashAt,
@@ -16,7 +15,7 @@ import {
 } from "../../core/stellar/HotMessages.ts"
 import * as limits from "../../core/stellar/limits.ts"
 import { MessageType, type StellarMessage } from "../../core/stellar/messages.ts"
-import { QueryWindow } from "../../core/stellar/QueryWindow.ts"
+import { QueryWindow, queryWindowSeconds, setQueriesPerWindow } from "../../core/stellar/QueryWindow.ts"
 import type { SurveyMessage } from "../../core/stellar/survey/SurveyMessages.ts"
 import { walkGeneralizedTransactionSet, walkTransactionSet } from "../../core/stellar/TransactionWalk.ts"
 import { readUint32, WORD_BYTES, writeUint32 } from "../../core/Xdr.ts"
@@ -40,24 +39,28 @@ export interface Interlocutor extends Pick<Peer, "address" | "direction" | "offe
 export class Conversation {
   /** Of the last ping that was answered. */
   latencyMillis: number | undefined
-  private readonly around: Pick<SessionSurroundings, "application" | "counters" | "crypto" | "fetching" | "learn">
+  private readonly around: Pick<
+    SessionSurroundings,
+    "application" | "counters" | "crypto" | "fetching" | "learn" | "scpStateAnswers"
+  >
   private readonly peer: Interlocutor
   /** 32 bytes that nobody can guess; the last word counts the pings. */
   private readonly pingHash: Uint8Array
   private pingSentAtMillis: number | undefined
   private hasToldPeers = false
-  private readonly scpStateQueries: QueryWindow
-  private readonly transactionSetQueries: QueryWindow
-  private readonly quorumSetQueries: QueryWindow
+  private readonly scpStateQueries = new QueryWindow()
+  private readonly transactionSetQueries = new QueryWindow()
+  private readonly quorumSetQueries = new QueryWindow()
 
   constructor(around: Conversation["around"], peer: Interlocutor, pingSeed: Uint8Array) {
     this.around = around
     this.peer = peer
     this.pingHash = pingSeed
-    const window = limits.QUERY_WINDOW_SECONDS * 1000
-    this.scpStateQueries = new QueryWindow(window, limits.SCP_STATE_QUERIES_PER_WINDOW)
-    this.transactionSetQueries = new QueryWindow(window, limits.QUERIES_PER_SECOND * limits.QUERY_WINDOW_SECONDS)
-    this.quorumSetQueries = new QueryWindow(window, limits.QUERIES_PER_SECOND * limits.QUERY_WINDOW_SECONDS)
+  }
+
+  /** Ends it: what was to be answered later is not. */
+  leave(): void {
+    this.around.scpStateAnswers.leave(this.peer)
   }
 
   /** Asks for a quorum set that cannot be: the answer tells how long the way is. Not while one is on its way. */
@@ -146,16 +149,26 @@ export class Conversation {
     return undefined
   }
 
+  /** How long queries are counted: the window follows the pace of the network. */
+  private windowSeconds(): number {
+    return queryWindowSeconds(this.around.application.limits().ledgerCloseMillis)
+  }
+
   private answer(window: QueryWindow, message: () => Uint8Array): undefined {
-    if (!window.allows(this.peer.lastReadMillis())) return this.count("queriesOverLimit")
+    const seconds = this.windowSeconds()
+    if (!window.allows(this.peer.lastReadMillis(), seconds, setQueriesPerWindow(seconds))) {
+      return this.count("queriesOverLimit")
+    }
     this.peer.offerControl(message())
     return this.count("queriesAnswered")
   }
 
   private onScpStateAsked(ledger: number): DropReason | undefined {
-    if (!this.scpStateQueries.allows(this.peer.lastReadMillis())) return this.count("queriesOverLimit")
-    // Direct answers: the flood gate is neither asked nor told.
-    for (const message of this.around.application.scpState(ledger)) this.peer.offer(FloodPriority.SCP_MESSAGE, message)
+    const perWindow = limits.SCP_STATE_QUERIES_PER_WINDOW
+    if (!this.scpStateQueries.allows(this.peer.lastReadMillis(), this.windowSeconds(), perWindow)) {
+      return this.count("queriesOverLimit")
+    }
+    this.around.scpStateAnswers.answer(this.peer, ledger)
     return this.count("queriesAnswered")
   }
 

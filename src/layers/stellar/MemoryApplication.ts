@@ -56,7 +56,10 @@ export interface MemoryApplicationSettings {
   readonly transactionsPerSecond?: number
   /** How many of them at once after a silence. Default: those of one second. */
   readonly transactionBurst?: number
-  /** Slots up to the position whose statements are held for peers that ask; those of later slots are held anyway. */
+  /**
+   * Slots up to the position whose statements are held for peers that ask; those of later slots, and of the checkpoint's first,
+   * are held anyway.
+   */
   readonly scpSlotsRemembered?: number
 }
 
@@ -190,7 +193,7 @@ export const make = Effect.fnUntraced(
       // It asks for nothing itself. A program that judges around it does, and then what came is served from here.
       fetched: ({ bytes, hash, kind }) =>
         (kind === "SCP_QUORUMSET" ? quorumSets : transactionSets).put(hash, bytes, now()),
-      scpState: (ledger) => statements.state(ledger),
+      scpState: statements.held,
       setLimits: (changed) => {
         limits = { ...limits, ...changed }
       },

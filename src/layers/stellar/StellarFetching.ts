@@ -9,10 +9,11 @@ import * as ItemHash from "../../core/ItemHash.ts"
 import type { Waiting } from "../../core/ItemTracker.ts"
 import { firstOfCheckpoint } from "../../core/stellar/CheckpointLedger.ts"
 import { fetchedHash, type FetchedKind } from "../../core/stellar/FetchedHash.ts"
-import { LEDGER_VALIDITY_BRACKET, LEDGERS_TO_REMEMBER } from "../../core/stellar/limits.ts"
+import { LEDGER_VALIDITY_BRACKET } from "../../core/stellar/limits.ts"
 import { MessageType } from "../../core/stellar/messages.ts"
 import type { SCPQuorumSet } from "../../core/stellar/messages/scp.ts"
 import { isSaneQuorumSet } from "../../core/stellar/QuorumSetSanity.ts"
+import { lowestRemembered } from "../../core/stellar/ScpState.ts"
 import { WORD_BYTES } from "../../core/Xdr.ts"
 import type { FetchPeer, ItemFetcher, ItemName } from "../../services/ItemFetcher.ts"
 import type { Application, Fetching, Flooded } from "../../services/stellar/Application.ts"
@@ -93,7 +94,7 @@ export class StellarFetching {
   /** Gives up what is about slots too far from the position: those that are remembered, those ahead, and the checkpoint's stay. */
   follow(ledger: number): void {
     this.parts.fetcher.forgetOutside({
-      min: Math.max(0, ledger - LEDGERS_TO_REMEMBER + 1),
+      min: lowestRemembered(ledger),
       max: ledger + LEDGER_VALIDITY_BRACKET,
       keep: firstOfCheckpoint(ledger)
     })

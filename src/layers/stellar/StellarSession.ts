@@ -24,7 +24,7 @@ import { Drop } from "../../core/stellar/DropReason.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
 import { frameRefusal } from "../../core/stellar/FrameRefusal.ts"
 import { grantMessage, hashesMessage } from "../../core/stellar/HotMessages.ts"
-import { FRAME_BYTES_PER_SECOND, FRAME_TIMEOUT_MILLIS, SCP_LOOKBACK_LEDGERS } from "../../core/stellar/limits.ts"
+import { FRAME_BYTES_PER_SECOND, FRAME_TIMEOUT_MILLIS } from "../../core/stellar/limits.ts"
 import { decodeMessage, MessageType } from "../../core/stellar/messages.ts"
 import {
   grantedBytes,
@@ -36,6 +36,7 @@ import {
   walkScpMessage,
   walkSendMoreExtended
 } from "../../core/stellar/MessageWalk.ts"
+import { firstLedgerToAsk } from "../../core/stellar/ScpState.ts"
 import { publicKeyFromPeerId } from "../../core/stellar/StrKey.ts"
 import { isSurveyMessage, type SurveyMessage } from "../../core/stellar/survey/SurveyMessages.ts"
 import type { PeerTally } from "../../core/stellar/survey/SurveySlice.ts"
@@ -62,6 +63,7 @@ import { type Sleeper, Wake } from "../runtime/Wake.ts"
 import { Conversation } from "./Conversation.ts"
 import { encoded } from "./encoded.ts"
 import { FloodIntake } from "./FloodIntake.ts"
+import type { ScpStateAnswers } from "./ScpStateAnswers.ts"
 import type { MessageTallies, StellarCounters } from "./StellarCounters.ts"
 import type { StellarFetching } from "./StellarFetching.ts"
 import { readLastWords } from "./StellarHandshake.ts"
@@ -80,6 +82,7 @@ export interface SessionSurroundings {
   readonly pullFlood: PullFlood["Service"]
   readonly survey: Survey["Service"]
   readonly fetching: StellarFetching
+  readonly scpStateAnswers: ScpStateAnswers
   readonly tap: MessageTap<Received<Stellar>>
   /** Takes the addresses that a peer told. */
   readonly learn: (addresses: ReadonlyArray<PeerAddress>, from: PeerAddress) => void
@@ -229,7 +232,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
       this.link.onWritable(() => this.wake.notify())
       this.wake.handle(this)
       this.offerControl(grantMessage(this.initialGrant))
-      this.requestScpState(this.firstLedgerToAskFor())
+      this.askForScpState()
     }),
     () => this.readOn,
     () =>
@@ -237,6 +240,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
         this.link.onWritable(undefined)
         this.wake.handle(undefined)
         this.intake.leave()
+        this.conversation.leave()
       })
   )
 
@@ -495,6 +499,12 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
     return this.offerUnits(FloodPriority.FLOOD_DEMAND, hashesMessage("FLOOD_DEMAND", hashes), hashes.length, NO_SENDER)
   }
 
+  /** Asks the peer for the SCP messages that this node may lack. */
+  askForScpState(): void {
+    const { closed, ledger } = this.around.application.position()
+    this.requestScpState(firstLedgerToAsk(closed, ledger))
+  }
+
   /** Asks the peer for its SCP messages from this ledger on. */
   requestScpState(ledger: number): boolean {
     return this.offerControl(encoded({ _tag: "GET_SCP_STATE", ledgerSeq: ledger }))
@@ -580,12 +590,6 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
     const grant = this.received.raise(maxTxBytes - this.largestTransactionBytes)
     this.largestTransactionBytes = maxTxBytes
     this.offerControl(grantMessage(grant))
-  }
-
-  /** The ledger that a new peer is asked from: three before the current one, or what it knows if none is known. */
-  private firstLedgerToAskFor(): number {
-    const { ledger } = this.around.application.position()
-    return ledger === undefined ? 0 : Math.max(1, ledger + 1 - SCP_LOOKBACK_LEDGERS)
   }
 
   // For people to look at

@@ -5,7 +5,7 @@
  * Read `runSession` first. It is the life of one connection; `accept`, and `dial` in `StellarDialing`, are the two ways into it,
  * and one clockwork fiber walks over all sessions that are up.
  */
-import { Clock, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Layer } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Layer, Random } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import type { DropReason } from "../../core/DropReason.ts"
 import { NO_SENDER } from "../../core/Outbox.ts"
@@ -16,7 +16,9 @@ import { outboxLimits } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority, priorityOf } from "../../core/stellar/FloodPriority.ts"
 import * as limits from "../../core/stellar/limits.ts"
 import { MessageType } from "../../core/stellar/messages.ts"
+import { lowestRemembered } from "../../core/stellar/ScpState.ts"
 import { StatementQueue } from "../../core/stellar/StatementQueue.ts"
+import { SyncRecovery } from "../../core/stellar/SyncRecovery.ts"
 import { WORD_BYTES } from "../../core/Xdr.ts"
 import { BanList } from "../../services/BanList.ts"
 import { ConnectionManager } from "../../services/ConnectionManager.ts"
@@ -43,6 +45,7 @@ import * as Tap from "../runtime/Tap.ts"
 import { nodeDispatcher } from "../runtime/Wake.ts"
 import { encoded } from "./encoded.ts"
 import { FloodIntake } from "./FloodIntake.ts"
+import * as ScpStateAnswers from "./ScpStateAnswers.ts"
 import { countBroadcast, makeCounters, makeMessageTallies, type StellarCounters } from "./StellarCounters.ts"
 import * as StellarDialing from "./StellarDialing.ts"
 import { StellarFetching } from "./StellarFetching.ts"
@@ -137,6 +140,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         judgedAgain.judge()
       }
     }),
+    scpStateAnswers: yield* ScpStateAnswers.make(application),
     tap: messages,
     learn: connections.learn,
     outboxLimits: () => {
@@ -387,7 +391,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       for (const session of sessions()) beatOf(session, now)
       const { ledger } = application.position()
       if (ledger !== undefined) {
-        const oldest = Math.max(0, ledger - limits.LEDGERS_TO_REMEMBER + 1)
+        const oldest = lowestRemembered(ledger)
         floodGate.advance(ledger, oldest)
         pullFlood.forgetBelow(oldest)
         around.fetching.follow(ledger)
@@ -395,7 +399,15 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         for (const session of sessions()) session.dropOutdated()
       }
       survey.beat(now)
-    })).pipe(Effect.catchDefect((defect) => Effect.logError("the beat of the sessions failed", defect)))
+      return recovery.isDue(application.position().synced, now)
+    })).pipe(
+      Effect.flatMap((isLost) => isLost ? recoverSync : Effect.void),
+      Effect.catchDefect((defect) => Effect.logError("the beat of the sessions failed", defect))
+    )
+  const recovery = new SyncRecovery()
+  const recoverSync = Effect.map(Effect.suspend(() => Random.shuffle(sessions())), (drawn) => {
+    for (const session of drawn.slice(0, limits.SYNC_RECOVERY_PEERS)) session.askForScpState()
+  })
   let beatDueMillis = Infinity
   const pause = Effect.flatMap(Clock.currentTimeMillis, (now) => {
     beatDueMillis = now + Duration.toMillis(config.peerBeat)

@@ -11,6 +11,7 @@ import { Context } from "effect"
 import type { ItemHash } from "../../core/ItemHash.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import type { FetchedKind } from "../../core/stellar/FetchedHash.ts"
+import type { HeldStatements } from "../../core/stellar/ScpState.ts"
 
 /** What every flooded message is as the application gets it: well formed, and not seen before. */
 interface FloodedAs<Kind> {
@@ -96,8 +97,10 @@ export interface Fetched {
 
 /** Where the network is, as far as the application knows. */
 export interface Position {
-  /** The last ledger known to be closed. */
+  /** The last ledger that the network is known to have closed. */
   readonly ledger: number | undefined
+  /** The last ledger that the program has closed itself, if it is behind the network. Peers are asked for what follows it. */
+  readonly closed?: number
   /**
    * Whether the node follows the network. While not, adverts, demands and transactions are ignored, because their worth cannot
    * be judged (protocol, pull mode).
@@ -158,6 +161,6 @@ export class Application extends Context.Service<Application, {
    * gives that verdict needs none.
    */
   readonly fetched?: (item: Fetched) => void
-  /** The whole SCP_MESSAGEs of the slots from `ledger` on (0: all that is held), slots ascending; for a slot, nominations first. */
-  readonly scpState: (ledger: number) => ReadonlyArray<Uint8Array>
+  /** What is held of the state of consensus, for peers that ask. In which order and how much of it they get is the overlay's. */
+  readonly scpState: HeldStatements
 }>()("effect-overlay/services/stellar/Application") {}

@@ -45,7 +45,7 @@ export const around = (
         transactionSet: (hash) => told.transactionSet(hash),
         quorumSet: (hash) => told.quorumSet(hash),
         fetched: (item) => told.fetched?.(item),
-        scpState: (ledger) => told.scpState(ledger),
+        scpState: told.scpState,
         judge: recorded(told.judge, recorder),
         originate: (message) => {
           recorder.originated(message)

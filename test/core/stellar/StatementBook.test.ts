@@ -9,10 +9,12 @@ import { externalize, nominate, prepare, statement } from "../../support/stateme
 const { SCP_ST_NOMINATE, SCP_ST_PREPARE, SCP_ST_EXTERNALIZE } = SCPStatementType
 const wide = { slots: 10, nodesPerSlot: 10, nodes: 100, bytes: 1_000_000 }
 const node = (number: number): Uint8Array => new Uint8Array(32).fill(number)
-const all = Number.MAX_SAFE_INTEGER
+/** What is held of the slots from this one on. */
+const held = (book: StatementBook, from = 0): ReadonlyArray<Uint8Array> =>
+  book.slots(from).flatMap((slot) => book.about(slot))
 
 describe("A book of statements", () => {
-  it("tells of a slot the last nominations, then the last ballots, slots ascending", () => {
+  it("tells of a slot the last nomination and the last ballot of each node", () => {
     const book = new StatementBook(wide)
     const said = {
       laterSlot: statement(node(1), 8, externalize()),
@@ -26,15 +28,10 @@ describe("A book of statements", () => {
     book.hold(7, "1", SCP_ST_PREPARE, statement(node(1), 7, prepare(1)))
     book.hold(7, "2", SCP_ST_NOMINATE, said.nominationOfTwo)
     book.hold(7, "1", SCP_ST_NOMINATE, said.nominationOfOne)
-    assert.deepStrictEqual(book.state(0, all), [
-      said.nominationOfOne,
-      said.nominationOfTwo,
-      said.ballotOfOne,
-      said.laterSlot
-    ])
-    assert.deepStrictEqual(book.state(8, all), [said.laterSlot])
-    assert.deepStrictEqual(book.state(0, 1).length, 3)
-    assert.deepStrictEqual(book.state(9, all), [])
+    assert.deepStrictEqual(book.slots(0), [8, 7])
+    assert.deepStrictEqual(book.about(7), [said.nominationOfOne, said.ballotOfOne, said.nominationOfTwo])
+    assert.deepStrictEqual(held(book, 8), [said.laterSlot])
+    assert.deepStrictEqual([book.slots(9), book.about(9)], [[], []])
   })
 
   it("holds a copy of what is a small part of its buffer, and all else as it is, and counts what that takes", () => {
@@ -47,15 +44,15 @@ describe("A book of statements", () => {
       return buffer.subarray(8, 8 + message.length)
     }
     book.hold(7, "1", SCP_ST_PREPARE, inBuffer(first, 1000))
-    assert.deepStrictEqual(book.state(0, all), [first])
-    assert.strictEqual(book.state(0, all)[0]?.buffer.byteLength, first.length)
+    assert.deepStrictEqual(held(book), [first])
+    assert.strictEqual(held(book)[0]?.buffer.byteLength, first.length)
     assert.strictEqual(book.size.bytes, first.length)
 
-    const held = inBuffer(later, 2 * later.length)
-    book.hold(7, "1", SCP_ST_PREPARE, held)
-    assert.strictEqual(book.state(0, all)[0], held)
+    const large = inBuffer(later, 2 * later.length)
+    book.hold(7, "1", SCP_ST_PREPARE, large)
+    assert.strictEqual(held(book)[0], large)
     assert.strictEqual(book.size.bytes, 2 * later.length)
-    book.retain(0, 10, 8)
+    book.retain(0, 10, 8, 1)
     assert.strictEqual(book.size.bytes, 0)
   })
 
@@ -63,10 +60,10 @@ describe("A book of statements", () => {
     const message = statement(node(1), 7, externalize())
     const buffer = new Uint8Array(2 * message.length)
     buffer.set(message)
-    for (const [bytes, held] of [[buffer.length - 1, 0], [buffer.length, 1]] as const) {
+    for (const [bytes, count] of [[buffer.length - 1, 0], [buffer.length, 1]] as const) {
       const book = new StatementBook({ ...wide, bytes })
       book.hold(7, "1", SCP_ST_EXTERNALIZE, buffer.subarray(0, message.length))
-      assert.strictEqual(book.state(0, all).length, held)
+      assert.strictEqual(held(book).length, count)
     }
   })
 
@@ -85,7 +82,7 @@ describe("A book of statements", () => {
   it("drops the slot that was begun first for one more", () => {
     const book = new StatementBook({ ...wide, slots: 2 })
     for (const slot of [9, 3, 5]) book.hold(slot, "a", SCP_ST_EXTERNALIZE, statement(node(1), slot, externalize()))
-    assert.strictEqual(book.state(0, all).length, 2)
+    assert.strictEqual(held(book).length, 2)
     assert.strictEqual(book.count(3, "a"), 1)
     assert.strictEqual(book.size.slots, 2)
     assert.strictEqual(book.count(9, "a"), 1)
@@ -104,11 +101,11 @@ describe("A book of statements", () => {
       book.count(slot, "a")
       book.hold(slot, "a", SCP_ST_EXTERNALIZE, message)
     }
-    assert.strictEqual(book.state(0, all).length, 2)
-    assert.strictEqual(book.state(2, all).length, 2)
+    assert.strictEqual(held(book).length, 2)
+    assert.strictEqual(held(book, 2).length, 2)
     assert.strictEqual(book.count(1, "a"), 2)
     for (const name of ["b", "c"]) book.hold(3, name, SCP_ST_EXTERNALIZE, message)
-    assert.strictEqual(book.state(3, all).length, 2)
+    assert.strictEqual(held(book, 3).length, 2)
     assert.strictEqual(book.size.bytes, 2 * message.length)
   })
 
@@ -118,8 +115,15 @@ describe("A book of statements", () => {
       book.count(slot, "a")
       book.hold(slot, "a", SCP_ST_EXTERNALIZE, statement(node(1), slot, externalize()))
     }
-    book.retain(2, 3, 3)
-    assert.strictEqual(book.state(0, all).length, 1)
+    book.retain(2, 3, 3, 0)
+    assert.deepStrictEqual(book.slots(0), [3])
     assert.deepStrictEqual([1, 2, 3, 4].map((slot) => book.count(slot, "a")), [1, 2, 2, 1])
+  })
+
+  it("keeps the statements of one old slot that is of use for longer", () => {
+    const book = new StatementBook(wide)
+    for (const slot of [1, 2, 3, 4]) book.hold(slot, "a", SCP_ST_EXTERNALIZE, statement(node(1), slot, externalize()))
+    book.retain(1, 4, 4, 2)
+    assert.deepStrictEqual(book.slots(0), [2, 4])
   })
 })

@@ -9,6 +9,7 @@ import * as ItemHash from "../../../src/core/ItemHash.ts"
 import { PeerId } from "../../../src/core/PeerId.ts"
 import * as limits from "../../../src/core/stellar/limits.ts"
 import type { SCPPledges } from "../../../src/core/stellar/messages/scp.ts"
+import { sendScpState } from "../../../src/core/stellar/ScpState.ts"
 import { peerIdFromPublicKey } from "../../../src/core/stellar/StrKey.ts"
 import * as NodeCrypto from "../../../src/layers/node/NodeCrypto.ts"
 import * as MemoryApplication from "../../../src/layers/stellar/MemoryApplication.ts"
@@ -75,6 +76,13 @@ const judge = ({ judge }: Application["Service"], ...batch: ReadonlyArray<Floode
   ).map((verdict) => typeof verdict === "string" ? verdict : assert.fail("it is said to ask for nothing"))
 }
 
+/** What a peer gets that asks for the statements from this slot on. */
+const stateOf = ({ position, scpState }: Application["Service"], from: number): ReadonlyArray<Uint8Array> => {
+  const sent: Array<Uint8Array> = []
+  sendScpState(scpState, from, position().ledger, (statement) => sent.push(statement))
+  return sent
+}
+
 /** Two of the three trusted nodes externalize a slot. */
 const moveTo = (app: Application["Service"], slot: number): ReadonlyArray<Settled> =>
   judge(app, said(ann, slot, externalize()), said(bob, slot, externalize()))
@@ -128,7 +136,7 @@ describe("A statement", () => {
         ofOther
       ])
       assert.strictEqual(app.counters().untrusted, 1)
-      assert.deepStrictEqual(app.scpState(0).length, 1)
+      assert.deepStrictEqual(stateOf(app, 0).length, 1)
     }))
 
   it.effect("without trusted nodes is passed on under `all` only", () =>
@@ -156,7 +164,7 @@ describe("A statement", () => {
           Array.from({ length: 8 }, () => "discarded")
         )
         assert.deepStrictEqual(app.position(), { ledger: undefined, synced: false })
-        assert.deepStrictEqual(app.scpState(0), [])
+        assert.deepStrictEqual(stateOf(app, 0), [])
         assert.strictEqual(app.counters().badSignatures, 8)
       }
     }))
@@ -198,7 +206,7 @@ describe("A statement", () => {
       assert.deepStrictEqual(judge(app, said(ann, 6, prepare(1)), said(bob, 5, prepare(1))), ["ready", "ready"])
       assert.deepStrictEqual(app.counters().statementsOverLimit, 2)
       // Peers that ask still get the last word.
-      assert.deepStrictEqual(app.scpState(0)[0], many[5]?.bytes)
+      assert.deepStrictEqual(stateOf(app, 0)[0], many[5]?.bytes)
     }))
 
   it.effect("counts for the position even beyond the bracket, so that a node that was away finds back", () =>
@@ -277,21 +285,27 @@ describe("The state of consensus", () => {
       const app = yield* application({ policy: "observe", trusted })
       for (let slot = 980; slot <= 1000; slot++) moveTo(app, slot)
       judge(app, said(cyd, 988, externalize()), said(cyd, 1001, nominate(["a"])))
-      assert.strictEqual(app.scpState(0).length, 12 * 2 + 1)
-      assert.deepStrictEqual(app.scpState(0)[0], said(ann, 989, externalize()).bytes)
-      assert.deepStrictEqual(app.scpState(1000), [
+      assert.strictEqual(stateOf(app, 0).length, 12 * 2 + 1)
+      assert.deepStrictEqual(stateOf(app, 0)[0], said(ann, 989, externalize()).bytes)
+      assert.deepStrictEqual(stateOf(app, 1000), [
         said(ann, 1000, externalize()).bytes,
         said(bob, 1000, externalize()).bytes,
         said(cyd, 1001, nominate(["a"])).bytes
       ])
     }))
 
-  it.effect("is told of at most 100 slots", () =>
+  it.effect("is held as well for the first ledger of the checkpoint, where who joins begins", () =>
     Effect.gen(function*() {
-      const app = yield* application()
-      for (let slot = 150; slot >= 1; slot--) judge(app, said(eve, slot, externalize()))
-      assert.strictEqual(app.scpState(0).length, 100)
-      assert.deepStrictEqual(app.scpState(20)[0], said(eve, 20, externalize()).bytes)
+      const app = yield* application({ policy: "observe", trusted })
+      for (let slot = 955; slot <= 1000; slot++) moveTo(app, slot)
+      judge(app, said(cyd, 960, externalize()), said(cyd, 961, externalize()))
+      assert.deepStrictEqual(app.scpState.slots(0).filter((slot) => slot < 989), [960])
+      assert.deepStrictEqual(
+        new Set(app.scpState.about(960)),
+        new Set([ann, bob, cyd].map((signer) => said(signer, 960, externalize()).bytes))
+      )
+      moveTo(app, 1024)
+      assert.deepStrictEqual(app.scpState.slots(0), [1024])
     }))
 
   it.effect("keeps no large buffer alive for a statement that came in it", () =>
@@ -299,8 +313,8 @@ describe("The state of consensus", () => {
       const app = yield* application()
       const message = said(eve, 5, externalize())
       judge(app, { ...message, bytes: inLargeBuffer(message.bytes) })
-      assert.deepStrictEqual(app.scpState(0), [message.bytes])
-      assert.strictEqual(app.scpState(0)[0]?.buffer.byteLength, message.bytes.length)
+      assert.deepStrictEqual(stateOf(app, 0), [message.bytes])
+      assert.strictEqual(stateOf(app, 0)[0]?.buffer.byteLength, message.bytes.length)
       assert.strictEqual(app.size().statementBytes, message.bytes.length)
     }))
 })
@@ -386,7 +400,7 @@ describe("What the program itself says", () => {
         const statementOfEve = said(eve, 5, nominate(["a"]))
         app.originate(statementOfEve)
         app.originate(transaction(1))
-        assert.deepStrictEqual(app.scpState(0), [statementOfEve.bytes])
+        assert.deepStrictEqual(stateOf(app, 0), [statementOfEve.bytes])
         assert.deepStrictEqual(app.transaction(hashOf(1)), transaction(1).bytes)
         assert.isTrue(app.hasTransaction(hashOf(1)))
         assert.isUndefined(app.position().ledger)
@@ -463,7 +477,7 @@ describe("Under hostile input", () => {
         assert.isAtMost(peak.statementBytes, limits.SCP_HELD_BYTES)
         assert.isAbove(peak.nodes, 200)
         assert.deepStrictEqual([verdicts.discarded, verdicts.malformed], [0, 0])
-        assert.isAtMost(app.scpState(0).length, limits.LEDGER_VALIDITY_BRACKET * limits.SCP_NODES_PER_SLOT)
+        assert.isAtMost(stateOf(app, 0).length, limits.LEDGER_VALIDITY_BRACKET * limits.SCP_NODES_PER_SLOT)
         if (slots === 1) assert.deepStrictEqual([verdicts.ready, peak.nodes], [1000, 1000])
       })
   )

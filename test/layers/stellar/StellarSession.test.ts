@@ -538,7 +538,7 @@ describe("the first words of a session", () => {
         "GET_SCP_STATE"
       ])
       assert.deepStrictEqual(grantsTo(peer), [[200, 300_000]])
-      assert.strictEqual(peer.heardOf("GET_SCP_STATE")[0]?.ledgerSeq, 0)
+      assert.strictEqual(peer.heardOf("GET_SCP_STATE")[0]?.ledgerSeq, 1)
     }))
 
   it.effect("are preceded by PEERS for one who called, if there are any to tell", () =>
@@ -553,17 +553,6 @@ describe("the first words of a session", () => {
         "SEND_MORE_EXTENDED"
       ])
       assert.deepStrictEqual(called.heardOf("PEERS"), [])
-    }))
-
-  it.effect("ask from three ledgers behind the next one, where the node knows its ledger", () =>
-    Effect.gen(function*() {
-      for (const [ledger, asked] of [[1000, 998], [1, 1]] as const) {
-        const it = yield* node({
-          application: (memory) => ({ ...memory, position: () => ({ ledger, synced: true }) })
-        })
-        const peer = yield* caller(it)
-        assert.strictEqual(peer.heardOf("GET_SCP_STATE")[0]?.ledgerSeq, asked)
-      }
     }))
 })
 
@@ -1378,77 +1367,6 @@ describe("a ping", () => {
       yield* TestClock.adjust("25 seconds")
       yield* peer.settle
       assert.strictEqual(peer.heardOf("GET_SCP_QUORUMSET").length, 1)
-    }))
-})
-
-describe("questions", () => {
-  const quorumSet = encode({
-    _tag: "SCP_QUORUMSET",
-    qSet: { threshold: 1, validators: [signerOf(1).publicKey], innerSets: [] }
-  })
-
-  it.effect("are answered with the item, or with DONT_HAVE for its kind", () =>
-    Effect.gen(function*() {
-      const it = yield* node()
-      const set = Uint8Array.of(0, 0, 0, MessageType.GENERALIZED_TX_SET, 0, 0, 0, 1)
-      const [held, missing] = [bytesOf(crypto, "held"), bytesOf(crypto, "missing")]
-      it.memory.addTransactionSet(ItemHash.fromBytes(held), set)
-      const qSetHash = ItemHash.toBytes(it.memory.addQuorumSet(quorumSet))
-      const peer = yield* caller(it)
-      const start = peer.heard.length
-      peer.say({ _tag: "GET_TX_SET", txSetHash: held })
-      peer.say({ _tag: "GET_TX_SET", txSetHash: missing })
-      peer.say({ _tag: "GET_SCP_QUORUMSET", qSetHash })
-      peer.say({ _tag: "GET_SCP_QUORUMSET", qSetHash: missing })
-      yield* peer.settle
-      assert.deepStrictEqual(peer.heard.slice(start, start + 4).map((message) => encode(message as StellarMessage)), [
-        set,
-        encode({ _tag: "DONT_HAVE", dontHave: { type: 17, reqHash: missing } }),
-        quorumSet,
-        encode({ _tag: "DONT_HAVE", dontHave: { type: 10, reqHash: missing } })
-      ])
-    }))
-
-  it.effect("for the SCP state are answered from that ledger on, ten times in a minute, and then in silence", () =>
-    Effect.gen(function*() {
-      const it = yield* node()
-      const bringer = yield* caller(it, { label: "bringer" })
-      for (let slot = 1; slot <= 3; slot++) bringer.sayBytes(statementOf(slot))
-      yield* bringer.ask
-      // What it is told because it is new is not what it asks for: it comes later.
-      const peer = yield* caller(it)
-      for (let i = 0; i < 11; i++) peer.say(question(2))
-      yield* peer.settle
-      assert.deepStrictEqual(slotsHeard(peer), Array.from({ length: 10 }, () => [2, 3]).flat())
-      assert.strictEqual(yield* counter(it, "queriesOverLimit"), 1)
-      for (let beat = 0; beat < 3; beat++) {
-        yield* TestClock.adjust("20 seconds")
-        for (const one of [peer, bringer]) {
-          one.grant(1, 1)
-          yield* one.ask
-        }
-      }
-      peer.say(question(3))
-      yield* peer.settle
-      assert.strictEqual(slotsHeard(peer).length, 21)
-    }))
-
-  it.effect("for sets are answered 300 times in a minute each, and then in silence", () =>
-    Effect.gen(function*() {
-      const it = yield* node()
-      const peer = yield* caller(it)
-      const qSetHash = bytesOf(crypto, "missing")
-      for (let i = 0; i < 301; i++) peer.say({ _tag: "GET_SCP_QUORUMSET", qSetHash })
-      yield* peer.settle
-      const answers = (type: number) =>
-        peer.heardOf("DONT_HAVE").filter(({ dontHave }) => dontHave.type === type).length
-      assert.strictEqual(answers(10), 300)
-      const asked = answers(17)
-      for (let i = asked; i < 301; i++) peer.say({ _tag: "GET_TX_SET", txSetHash: qSetHash })
-      yield* until("all were read", () => counterNow(it, "queriesOverLimit") === 2)
-      yield* it.overlay.broadcast(statementMessage(1))
-      yield* peer.hear("SCP_MESSAGE")
-      assert.strictEqual(answers(17), 300)
     }))
 })
 

@@ -2,12 +2,14 @@
  * The property of answers: questions have a limit.
  */
 import * as ItemHash from "../../../core/ItemHash.ts"
-import { QUERIES_PER_SECOND, QUERY_WINDOW_SECONDS, SCP_STATE_QUERIES_PER_WINDOW } from "../../../core/stellar/limits.ts"
+import { LEDGER_CLOSE_MILLIS, SCP_STATE_QUERIES_PER_WINDOW } from "../../../core/stellar/limits.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
+import { queryWindowSeconds, setQueriesPerWindow } from "../../../core/stellar/QueryWindow.ts"
 import { byWay, isHonest, type Property } from "./Property.ts"
 
-const WINDOW_MICROS = QUERY_WINDOW_SECONDS * 1_000_000
-const SETS_PER_WINDOW = QUERIES_PER_SECOND * QUERY_WINDOW_SECONDS
+const WINDOW_SECONDS = queryWindowSeconds(LEDGER_CLOSE_MILLIS)
+const WINDOW_MICROS = WINDOW_SECONDS * 1_000_000
+const SETS_PER_WINDOW = setQueriesPerWindow(WINDOW_SECONDS)
 /** A node's clock counts whole milliseconds: to it a window may seem over so much too early. */
 const TICK_MICROS = 1000
 
