@@ -163,6 +163,8 @@ const unused = Layer.mergeAll(
     learn: () => 0,
     addressesFor: () => Effect.succeed([]),
     configured: () => undefined,
+    isPreferred: () => false,
+    mayBePreferred: () => false,
     status: () => ({
       target: 0,
       dialing: 0,
@@ -210,7 +212,12 @@ const send = async (size: number, window: Window, port: number): Promise<Running
     }
   }
 
-  const peers = RuntimePeers.layer({ ...config, isExempt: () => true, changesBuffer: limits.EVENTS_PER_SUBSCRIBER })
+  const peers = RuntimePeers.layer({
+    ...config,
+    pendingInboundExtra: 0,
+    isExempt: () => true,
+    changesBuffer: limits.EVENTS_PER_SUBSCRIBER
+  })
   const sender = StellarSupervisor.layer(config).pipe(
     Layer.provide(StellarSurvey.layer(config)),
     Layer.provide(Layer.mergeAll(

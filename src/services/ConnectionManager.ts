@@ -5,6 +5,7 @@
 import type { Effect } from "effect"
 import { Context } from "effect"
 import type { PeerAddress } from "../core/PeerAddress.ts"
+import type { PeerId } from "../core/PeerId.ts"
 import type { PeerStoreError } from "./PeerStore.ts"
 
 /** How the configuration names an address: to be dialled, or to be dialled first and kept. */
@@ -47,5 +48,9 @@ export class ConnectionManager extends Context.Service<ConnectionManager, {
   readonly addressesFor: (receiver: PeerAddress) => Effect.Effect<ReadonlyArray<PeerAddress>, PeerStoreError>
   /** How the configuration names this address, by what its texts resolve to now. */
   readonly configured: (address: PeerAddress) => ConfiguredKind | undefined
+  /** Whether a peer is preferred: by where it listens, or by its key, which it has proven to hold. */
+  readonly isPreferred: (address: PeerAddress, id: PeerId) => boolean
+  /** Whether a preferred address is of this IP: more cannot be said of somebody who comes in. */
+  readonly mayBePreferred: (ip: string) => boolean
   readonly status: () => ConnectionStatus
 }>()("effect-overlay/services/ConnectionManager") {}

@@ -56,8 +56,11 @@ export type Refused = "pending-full" | "pending-of-ip-full"
 
 /** The live sessions. */
 export class Peers extends Context.Service<Peers, {
-  /** Enters a connection as pending, or says which limit refuses it. */
-  readonly enter: (direction: Direction, address: PeerAddress) => Pending | Refused
+  /**
+   * Enters a connection as pending, or says which limit refuses it. One that came in and may be of a preferred peer is given the
+   * places that are kept for those.
+   */
+  readonly enter: (direction: Direction, address: PeerAddress, mayBePreferred?: boolean) => Pending | Refused
   /** Marks whose connection it claims to be; `false` if that peer is here already, pending or authenticated. */
   readonly claim: (pending: Pending, id: PeerId) => boolean
   /** Whether a further peer of this direction can be taken in. */

@@ -64,6 +64,7 @@ const OWN_PORT = 11_625
 const defaults: Omit<Runtime.ConnectionManagerOptions, "dial" | "feel"> = {
   knownPeers: [],
   preferredPeers: [],
+  preferredIds: new Set(),
   defaultPort: 11_625,
   ownPort: () => OWN_PORT,
   listening: () => undefined,
@@ -136,6 +137,7 @@ const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Re
       maxInbound: 64,
       maxOutbound: 100,
       maxPendingInbound: 64,
+      pendingInboundExtra: 0,
       maxPendingOutbound: 100,
       maxPendingPerIp: 100,
       isExempt: () => true,

@@ -14,6 +14,7 @@ const defaults: RuntimePeers.PeersOptions = {
   maxInbound: 4,
   maxOutbound: 2,
   maxPendingInbound: 5,
+  pendingInboundExtra: 2,
   maxPendingOutbound: 3,
   maxPendingPerIp: 2,
   isExempt: (address) => isLoopback(address.ip),
@@ -81,6 +82,15 @@ describe("The list of who is here", () => {
     assert.isTrue(isPending(service.enter("inbound", at(2))))
     service.leave(first, reason)
     assert.isTrue(isPending(service.enter("inbound", at(1, 50_002))))
+  })
+
+  test("keeps further pending places for those who come from where a preferred peer is", (service) => {
+    for (const host of [1, 2, 3, 4, 5]) enter(service, "inbound", at(host))
+    assert.strictEqual(service.enter("inbound", at(6)), "pending-full")
+    for (const host of [6, 7]) assert.isTrue(isPending(service.enter("inbound", at(host), true)))
+    assert.strictEqual(service.enter("inbound", at(8), true), "pending-full")
+    for (const host of [1, 2, 3]) enter(service, "outbound", at(20 + host))
+    assert.strictEqual(service.enter("outbound", at(24), true), "pending-full")
   })
 
   test("counts a connection of an IP no longer once it is a peer", (service) => {

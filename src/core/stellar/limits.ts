@@ -217,6 +217,8 @@ export const TARGET_OUTBOUND_WITHOUT_INBOUND = 3
 export const MAX_INBOUND = 64
 /** Inbound links that are not authenticated yet. */
 export const MAX_PENDING_INBOUND = 444
+/** More of those, if they come from the IP of a preferred peer (core: POSSIBLY_PREFERRED_EXTRA). */
+export const PENDING_INBOUND_EXTRA = 2
 /** Outbound links that are not authenticated yet. */
 export const MAX_PENDING_OUTBOUND = 56
 /** Links of one IP that are not authenticated yet. Ours: one host shall not hold the hall. */

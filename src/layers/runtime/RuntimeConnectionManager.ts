@@ -1,8 +1,7 @@
 /**
  * A round of dialling every few seconds: one fiber draws from the book and dials, one looks up names, one sends feelers.
  *
- * What the rounds do not do: end a peer so that a preferred one finds room, and exchange peers at random while the node
- * does not follow its network.
+ * What the rounds do not do: exchange peers at random while the node does not follow its network.
  */
 import type { Scope } from "effect"
 import { type Duration, Effect, Layer } from "effect"
@@ -115,6 +114,8 @@ export const make = Effect.fnUntraced(
             .filter((address) => format(address) !== format(receiver) && isTold(address))
             .slice(0, options.sharedAddresses)),
       configured: configured.kindOf,
+      isPreferred: configured.isPreferred,
+      mayBePreferred: (ip) => configured.addressesOf("preferred").some((address) => address.ip === ip),
       status: () => ({
         ...dials.status(),
         ...learned.status(),

@@ -17,6 +17,8 @@ export interface PeersOptions {
   readonly maxOutbound: number
   /** Connections that came in and are not authenticated yet. */
   readonly maxPendingInbound: number
+  /** How many more of those there may be, if they come from where a preferred peer is. */
+  readonly pendingInboundExtra: number
   /** Connections that we opened and that are not authenticated yet. */
   readonly maxPendingOutbound: number
   /** Connections of one IP, of either direction, that are not authenticated yet. */
@@ -83,8 +85,9 @@ const make = (options: PeersOptions): Peers["Service"] => {
   }
 
   return Peers.of({
-    enter: (direction, address) => {
-      if (pending[direction] >= maxPending[direction]) return "pending-full"
+    enter: (direction, address, mayBePreferred = false) => {
+      const extra = mayBePreferred && direction === "inbound" ? options.pendingInboundExtra : 0
+      if (pending[direction] >= maxPending[direction] + extra) return "pending-full"
       const countsForIp = !options.isExempt(address)
       if (countsForIp && pendingOfIp.of(address.ip) >= options.maxPendingPerIp) return "pending-of-ip-full"
       const entered: Pending = { direction, address }

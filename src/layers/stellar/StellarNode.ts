@@ -14,6 +14,7 @@ import {
   FETCHED_ITEMS
 } from "../../core/limits.ts"
 import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
+import { PeerId } from "../../core/PeerId.ts"
 import { isLoopback } from "../../core/RoutableAddress.ts"
 import { hashesPerAdvert, hashesPerDemand, queueLength } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
@@ -79,6 +80,7 @@ export const layer = (
     maxInbound: config.maxInbound,
     maxOutbound: config.maxOutbound,
     maxPendingInbound: config.maxPendingInbound,
+    pendingInboundExtra: limits.PENDING_INBOUND_EXTRA,
     maxPendingOutbound: config.maxPendingOutbound,
     maxPendingPerIp: config.maxPendingPerIp,
     isExempt: isExemptIn(config),
@@ -209,6 +211,7 @@ const connectionManager = (config: StellarConfig, ready: Deferred.Deferred<PeerS
     RuntimeConnectionManager.layer({
       knownPeers: config.knownPeers,
       preferredPeers: config.preferredPeers,
+      preferredIds: new Set(config.preferredPeerKeys.map((key) => PeerId(key))),
       defaultPort: limits.DEFAULT_PORT,
       ownPort: ownAddress.announcedPort,
       listening: ownAddress.listening,

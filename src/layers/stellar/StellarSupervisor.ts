@@ -50,6 +50,7 @@ import { countBroadcast, makeCounters, makeMessageTallies, type StellarCounters 
 import * as StellarDialing from "./StellarDialing.ts"
 import { StellarFetching } from "./StellarFetching.ts"
 import { type SessionSurroundings, StellarSession } from "./StellarSession.ts"
+import * as StellarSlots from "./StellarSlots.ts"
 
 const accepted: StellarDialing.Attempt = { onAuthenticated: () => {}, interruptedFor: () => Drop.Shutdown }
 
@@ -163,6 +164,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     fork: forkAlone
   })
   yield* Effect.addFinalizer(() => Effect.sync(() => judgedAgain.leave()))
+  const slots = StellarSlots.make({ peers, connections, preferredOnly: config.preferredPeersOnly })
   const fibers = yield* FiberSet.make<void>()
   const shuttingDown = yield* Deferred.make<void>()
   let isShuttingDown = false
@@ -229,7 +231,12 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         const established = yield* handshake.open(link, role, admissionOf(pending, evict))
         if (role === "caller") yield* ofStore(peerStore.succeed(established.claim.address))
         const pingSeed = yield* random.randomBytes(PING_BYTES)
-        if (!peers.hasSlot(pending.direction)) return yield* Effect.fail<DropReason>(Drop.PeerRejected)
+        // The slot is there in the turn in which there is no obstacle, and is taken in the same one.
+        while (true) {
+          const obstacle = slots.obstacle(pending.direction, established.claim)
+          if (obstacle === undefined) break
+          yield* obstacle
+        }
         session = welcome(established, link, pending, pingSeed)
         onAuthenticated(session.id)
         return yield* interruptible(session)
@@ -295,6 +302,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     counters[direction === "inbound" ? "inboundDropped" : "outboundDropped"] += 1
     if (reason._tag === "RemoteError") tallies.received[MessageType.ERROR_MSG]! += 1
     if (session === undefined) return refuse(address, direction, reason)
+    slots.left(session)
     session.failure ??= reason
     pullFlood.leave(session)
     survey.leave(session)
@@ -318,10 +326,11 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     Effect.suspend(() => {
       if (isShuttingDown) return Effect.void
       counters.inboundAttempted += 1
-      const pending = peers.enter("inbound", link.remoteAddress)
+      const { remoteAddress } = link
+      const pending = peers.enter("inbound", remoteAddress, connections.mayBePreferred(remoteAddress.ip))
       if (typeof pending === "string") {
         counters.inboundRejected += 1
-        refuse(link.remoteAddress, "inbound", pending === "pending-full" ? Drop.PendingFull : Drop.PendingOfAddressFull)
+        refuse(remoteAddress, "inbound", pending === "pending-full" ? Drop.PendingFull : Drop.PendingOfAddressFull)
         return Effect.void
       }
       // In a fiber of ours and not of the listener's: a shutdown ends all sessions at once, wherever they came from.

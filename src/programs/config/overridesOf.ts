@@ -12,7 +12,7 @@ const TICK_ABOVE_AUTHENTICATION_SECONDS = 1
 
 /** What these settings change about a node of their network. The seed is the one that `NODE_SEED` says or names (`seedOf`). */
 export const overridesOf = (
-  { listen, pending, settings, surveyorKeys }: ResolvedSettings,
+  { listen, pending, preferredPeerKeys, settings, surveyorKeys }: ResolvedSettings,
   seed: Redacted.Redacted<string> | undefined
 ): Overrides => {
   const outbound = settings.RUN_STANDALONE ? 0 : settings.TARGET_PEER_CONNECTIONS
@@ -22,13 +22,17 @@ export const overridesOf = (
     ...(listen === undefined ? {} : { listen }),
     knownPeers: settings.KNOWN_PEERS,
     preferredPeers: settings.PREFERRED_PEERS,
+    preferredPeerKeys,
+    preferredPeersOnly: settings.PREFERRED_PEERS_ONLY,
     allowLocalAddresses: settings.ALLOW_LOCALHOST_FOR_TESTING || settings.ALLOW_PRIVATE_ADDRESSES_FOR_TESTING,
     surveyorKeys,
     isValidator: settings.NODE_IS_VALIDATOR,
     maxInbound: settings.MAX_ADDITIONAL_PEER_CONNECTIONS,
     maxOutbound: outbound,
     targetOutbound: outbound,
-    targetOutboundWithoutInbound: Math.min(outbound, limits.TARGET_OUTBOUND_WITHOUT_INBOUND),
+    targetOutboundWithoutInbound: settings.ARTIFICIALLY_SKIP_CONNECTION_ADJUSTMENT_FOR_TESTING
+      ? outbound
+      : Math.min(outbound, limits.TARGET_OUTBOUND_WITHOUT_INBOUND),
     maxPendingInbound: pending.inbound,
     maxPendingOutbound: pending.outbound,
     connectionTick: Duration.seconds(authentication + TICK_ABOVE_AUTHENTICATION_SECONDS),

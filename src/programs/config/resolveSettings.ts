@@ -42,6 +42,8 @@ export interface ResolvedSettings {
   readonly listen: Listen | undefined
   /** Links that are not authenticated yet. */
   readonly pending: { readonly inbound: number; readonly outbound: number }
+  /** Whom to prefer: keys, without names. */
+  readonly preferredPeerKeys: ReadonlyArray<string>
   /** Who may survey: keys, without names. */
   readonly surveyorKeys: ReadonlyArray<string>
   readonly warnings: ReadonlyArray<string>
@@ -99,6 +101,7 @@ export const resolveSettings = (
     network,
     listen: listen === "off" ? undefined : listen,
     pending: pendingOf(settings),
+    preferredPeerKeys: keysOf(settings.PREFERRED_PEER_KEYS, names),
     surveyorKeys: keysOf(settings.SURVEYOR_KEYS, names),
     warnings
   })

@@ -177,8 +177,12 @@ const addressBook = {
     sets: "knownPeers"
   }),
   PREFERRED_PEERS: addresses({ about: "Nodes to call first and to keep.", sets: "preferredPeers" }),
-  PREFERRED_PEER_KEYS: keys({ about: "Nodes to prefer, whatever their address." }),
-  PREFERRED_PEERS_ONLY: flag({ fallback: false, about: "Keep no other peers than preferred ones." })
+  PREFERRED_PEER_KEYS: keys({ about: "Nodes to prefer, whatever their address.", sets: "preferredPeerKeys" }),
+  PREFERRED_PEERS_ONLY: flag({
+    fallback: false,
+    about: "Keep no other peers than preferred ones.",
+    sets: "preferredPeersOnly"
+  })
 }
 
 const connections = {
@@ -409,7 +413,8 @@ const tests = {
   }),
   ARTIFICIALLY_SKIP_CONNECTION_ADJUSTMENT_FOR_TESTING: flag({
     fallback: false,
-    about: "Stay with the first peers that were found."
+    about: "Aim at as many peers as ever while nobody has called the node, instead of three.",
+    sets: "targetOutboundWithoutInbound"
   })
 }
 

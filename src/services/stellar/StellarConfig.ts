@@ -79,6 +79,10 @@ export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/s
   knownPeers: texts,
   /** Addresses to dial first and to keep. */
   preferredPeers: texts,
+  /** Whom to prefer wherever they are: public keys (`G...`; core: PREFERRED_PEER_KEYS). They are known only once they have proven them. */
+  preferredPeerKeys: texts,
+  /** Whether others than preferred peers are turned away, in both directions (core: PREFERRED_PEERS_ONLY). */
+  preferredPeersOnly: flag(false),
   /** Whether addresses of private and local networks are believed in PEERS and told to others. */
   allowLocalAddresses: flag(false),
   /**

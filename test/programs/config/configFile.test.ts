@@ -50,6 +50,7 @@ describe("a validator's file", () => {
     assert.deepInclude(node, { maxOutbound: 16, targetOutbound: 16, maxInbound: 100, isValidator: true })
     assert.deepInclude(node, { maxPendingOutbound: 42, maxPendingInbound: 258 })
     assert.deepStrictEqual(node.surveyorKeys, [SDF_2, AUDITOR])
+    assert.deepStrictEqual([node.preferredPeerKeys, node.preferredPeersOnly], [[SDF_1], false])
     assert.deepStrictEqual(
       [node.handshakeSilenceTimeout, node.connectionTick, node.demandPeriod],
       [Duration.seconds(3), Duration.seconds(4), Duration.millis(250)]

@@ -5,6 +5,7 @@ import { Deferred, Duration, Effect } from "effect"
 import type { AddressResolver } from "effect/net/AddressResolver"
 import type { PeerAddress } from "../../../core/PeerAddress.ts"
 import { format } from "../../../core/PeerAddress.ts"
+import type { PeerId } from "../../../core/PeerId.ts"
 import type { ConfiguredKind } from "../../../services/ConnectionManager.ts"
 import type { PeerStore, PeerStoreError } from "../../../services/PeerStore.ts"
 import { resolvePeerAddress } from "../resolvePeerAddress.ts"
@@ -15,6 +16,8 @@ export interface ConfiguredPeersOptions {
   readonly knownPeers: ReadonlyArray<string>
   /** Addresses to dial first and to keep, `host` or `host:port`. */
   readonly preferredPeers: ReadonlyArray<string>
+  /** Peers that are preferred wherever they are. */
+  readonly preferredIds: ReadonlySet<PeerId>
   /** The port of a configured text that names none. */
   readonly defaultPort: number
   /** Configured names are resolved anew after this long. */
@@ -41,6 +44,8 @@ interface Configured {
 export interface ConfiguredPeers {
   /** How this address is named, by what the texts resolve to now. */
   readonly kindOf: (address: PeerAddress) => ConfiguredKind | undefined
+  /** Whether a peer is preferred, by where it listens or by the key that it has proven to hold. */
+  readonly isPreferred: (address: PeerAddress, id: PeerId) => boolean
   /** The addresses that are known now, of this kind and of no stronger one. */
   readonly addressesOf: (kind: ConfiguredKind) => ReadonlyArray<PeerAddress>
   /** Texts for which there is no address. */
@@ -119,6 +124,7 @@ export const make = (options: ConfiguredPeersOptions, store: PeerStore["Service"
 
   return {
     kindOf,
+    isPreferred: (address, id) => options.preferredIds.has(id) || kindOf(address) === "preferred",
     addressesOf: (kind) =>
       configuration.flatMap(({ address }) => address !== undefined && kindOf(address) === kind ? [address] : []),
     unresolved: () => configuration.filter((one) => one.address === undefined).map((one) => one.text),

@@ -1,0 +1,33 @@
+/**
+ * Who becomes a peer when slots are few (protocol §8.6): preferred peers have the right of way.
+ */
+
+/** How it stands when a connection has authenticated. `Peer` is whatever the asker knows a peer by. */
+export interface SlotQuestion<Peer> {
+  /** Whether the one who has authenticated is preferred, by its address or by its key. */
+  readonly isPreferred: boolean
+  /** Whether only preferred peers are let in. */
+  readonly preferredOnly: boolean
+  readonly hasSlot: boolean
+  /** The peer of the same direction that would have to go first; `undefined` if all of them are preferred. Asked only if it matters. */
+  readonly firstToGo: () => Peer | undefined
+}
+
+/** What becomes of it: it comes in, it comes in once that peer has gone, or it does not come in. */
+export type SlotDecision<Peer> =
+  | { readonly _tag: "Admitted" }
+  | { readonly _tag: "AfterEviction"; readonly of: Peer }
+  | { readonly _tag: "Rejected" }
+
+const admitted: SlotDecision<never> = { _tag: "Admitted" }
+const rejected: SlotDecision<never> = { _tag: "Rejected" }
+
+/** Decides on one who has authenticated. */
+export const decideSlot = <Peer>(
+  { firstToGo, hasSlot, isPreferred, preferredOnly }: SlotQuestion<Peer>
+): SlotDecision<Peer> => {
+  if (!isPreferred) return hasSlot && !preferredOnly ? admitted : rejected
+  if (hasSlot) return admitted
+  const of = firstToGo()
+  return of === undefined ? rejected : { _tag: "AfterEviction", of }
+}

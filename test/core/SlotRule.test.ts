@@ -1,0 +1,34 @@
+/** Who becomes a peer when slots are few. */
+import { assert, describe, it } from "@effect/vitest"
+import { decideSlot, type SlotQuestion } from "../../src/core/SlotRule.ts"
+
+const decide = (question: Partial<SlotQuestion<string>>): string => {
+  const decision = decideSlot({
+    isPreferred: false,
+    preferredOnly: false,
+    hasSlot: false,
+    firstToGo: () => "ann",
+    ...question
+  })
+  return decision._tag === "AfterEviction" ? `after ${decision.of}` : decision._tag
+}
+
+describe("Who has authenticated", () => {
+  it("comes in if there is a slot", () => {
+    assert.strictEqual(decide({ hasSlot: true }), "Admitted")
+    assert.strictEqual(decide({}), "Rejected")
+  })
+
+  it("does not come in where only preferred peers do", () => {
+    assert.strictEqual(decide({ hasSlot: true, preferredOnly: true }), "Rejected")
+  })
+
+  it.each([false, true])(
+    "comes in as a preferred peer, for another one if need be (only preferred: %s)",
+    (preferredOnly) => {
+      assert.strictEqual(decide({ isPreferred: true, preferredOnly, hasSlot: true }), "Admitted")
+      assert.strictEqual(decide({ isPreferred: true, preferredOnly }), "after ann")
+      assert.strictEqual(decide({ isPreferred: true, preferredOnly, firstToGo: () => undefined }), "Rejected")
+    }
+  )
+})
