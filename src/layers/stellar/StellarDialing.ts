@@ -54,12 +54,12 @@ export const make = (around: DialingSurroundings): Pick<PeerSupervisor["Service"
     Effect.suspend(() => {
       if (isShuttingDown()) return Effect.fail(Drop.Shutdown)
       if (peers.isConnected(address)) return Effect.fail(Drop.AlreadyConnectedAddress)
-      counters.outboundAttempted += 1
       const pending = peers.enter("outbound", address)
       if (typeof pending === "string") {
         counters.outboundCancelled += 1
         return Effect.fail(Drop.OutboundFull)
       }
+      counters.outboundAttempted += 1
       const answer = Deferred.makeUnsafe<PeerId, StellarDropReason>()
       let isUnwanted = false
       const interruptedFor = () => isUnwanted ? Drop.DroppedByUser : Drop.Shutdown

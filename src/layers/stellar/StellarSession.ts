@@ -517,6 +517,14 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
     if (!this.isReceiving) this.interrupt()
   }
 
+  /**
+   * Writes, in front of last words, what was accepted to be sent and may go: as much as the link takes at once. Core does so, too (its
+   * test "TCPPeer can communicate", protocol §15.2).
+   */
+  sayRest(): void {
+    this.writer.flush()
+  }
+
   /** For the wake: something waits to be written, or there is credit or room again. */
   woken(): void {
     if (this.failure === undefined) this.writer.flush()

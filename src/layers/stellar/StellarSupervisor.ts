@@ -311,6 +311,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     addShed(counters, session)
     countEnd(reason)
     events.publish({ _tag: "PeerLeft", id: session.id, address: session.address, direction, reason })
+    if (reason.lastWords !== undefined) session.sayRest()
   }
 
   const countEnd = ({ _tag }: StellarDropReason): void => {
