@@ -28,6 +28,18 @@ for (const { tag } of rows) it(\`leaves \${tag}\`, () => {})`
     assert.deepStrictEqual(tagsOf(FILE, source), [{ kind: "core", name: "failed auth", file: FILE, title: "leaves" }])
   })
 
+  it("are read from a table whose rows make several tests, by the names of their properties", () => {
+    const source = `const rows = [{ slowTag: "${tagOf("failed auth")}", quickTag: "${tagOf("reject banned peers")}" }]
+for (const { quickTag, slowTag } of rows) {
+  it(\`goes \${quickTag}\`, () => {})
+  it(\`comes \${slowTag}\`, () => {})
+}`
+    assert.deepStrictEqual(tagsOf(FILE, source).map(({ name, title }) => [name, title]), [
+      ["failed auth", "comes"],
+      ["reject banned peers", "goes"]
+    ])
+  })
+
   it("are not read from comments", () => {
     const source = `// it's "${tagOf("failed auth")}"\n/* "${tagOf("failed auth")}" */`
     assert.deepStrictEqual(tagsOf(FILE, source), [])
