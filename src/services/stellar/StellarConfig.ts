@@ -58,6 +58,11 @@ export const CreditOptions = Schema.Struct({
       && credit.readingMessages > credit.messages
       ? undefined
       : "a batch must fit the credit, and readingMessages must be above messages, or a full window could never be given back"
+  ),
+  Schema.makeFilter((credit) =>
+    credit.bytes - credit.batchBytes >= limits.MAX_CLASSIC_TRANSACTION_BYTES
+      ? undefined
+      : `bytes less batchBytes must hold the longest transaction (${limits.MAX_CLASSIC_TRANSACTION_BYTES}), or that could wait for ever`
   )
 )
 

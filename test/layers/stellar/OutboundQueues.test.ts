@@ -1,6 +1,6 @@
 /**
  * What waits for a peer that has granted too little, in a whole node over real sockets: what is replaced, what goes out of date,
- * what is shed when there is too much, and what longer transactions change.
+ * and what is shed when there is too much.
  *
  * A name ends in the case of stellar-core's own tests that asks for the same.
  */
@@ -11,7 +11,7 @@ import * as limits from "../../../src/core/stellar/limits.ts"
 import type { StellarMessage } from "../../../src/core/stellar/messages.ts"
 import type { SCPPledges } from "../../../src/core/stellar/messages/scp.ts"
 import { confirm, externalize, nominate, prepare, signedStatement, signerOf } from "../../support/statements.ts"
-import { type ByHand, caller } from "./peerByHand.ts"
+import { type ByHand, caller, demand, numbersHeard } from "./peerByHand.ts"
 import {
   hashBytes,
   makeNode,
@@ -156,14 +156,6 @@ describe("statements that wait for credit", () => {
 
 // Transactions, adverts, demands
 
-const demand = (peer: ByHand, transactions: ReadonlyArray<Uint8Array>): void =>
-  peer.say({ _tag: "FLOOD_DEMAND", floodDemand: { txHashes: transactions.map(hashBytes) } })
-
-const numbersHeard = (peer: ByHand, transactions: ReadonlyArray<Uint8Array>): ReadonlyArray<number> =>
-  peer.heardOf("TRANSACTION").map(({ transaction }) =>
-    transactions.findIndex((bytes) => Buffer.from(bytes.subarray(4)).equals(transaction))
-  )
-
 /** What of so many demanded transactions comes, when a peer grants credit only after all were demanded. */
 const demanded = Effect.fnUntraced(function*(options: NodeOptions, count: number, bytes?: number) {
   const it = yield* node(options)
@@ -230,92 +222,46 @@ describe("hashes that wait for credit", () => {
     }))
 })
 
-// Longer transactions
+describe("transactions for a peer that does not read", () => {
+  const LONG = 100_000
+  const transactions = Array.from({ length: 80 }, (_, i) => transactionOf(i, LONG))
 
-describe("when the network allows longer transactions", () => {
-  const LONG = 150_000
-  const grants = (peer: ByHand) =>
-    peer.heardOf("SEND_MORE_EXTENDED").map(({ sendMoreExtended: { numBytes, numMessages } }) => [numMessages, numBytes])
+  /** A peer that has granted enough for these transactions, and demanded all of them. */
+  const demanding = Effect.gen(function*() {
+    const it = yield* node()
+    const peer = yield* caller(it)
+    for (let i = 0; i < transactions.length; i++) yield* it.overlay.broadcast(transactionMessage(i, LONG))
+    yield* TestClock.adjust("100 millis")
+    return { it, peer }
+  })
 
-  it.effect("every peer is granted as many bytes more, and may send them [core: transaction size upgrades / both upgrade]", () =>
+  it.effect("leave the queue as far as its link takes them, and are shed at the limit, the oldest first [core: Queue purging after write completion / p1 never reads]", () =>
     Effect.gen(function*() {
-      const it = yield* node()
-      const one = yield* caller(it, { label: "one" })
-      const two = yield* caller(it, { label: "two" })
-      it.memory.setLimits({ maxTxBytes: LONG })
-      yield* beat
-      for (const peer of [one, two]) {
-        yield* peer.ask
-        assert.deepStrictEqual(grants(peer), [
-          [limits.CREDIT_MESSAGES, limits.CREDIT_BYTES],
-          [0, LONG - limits.MAX_CLASSIC_TRANSACTION_BYTES]
-        ])
+      const { it, peer } = yield* demanding
+      demand(peer, transactions)
+      yield* until("some are shed", () => counterNow(it, "outboxShedTransactions") > 0)
+      const shed = counterNow(it, "outboxShedTransactions")
+      // Those that wait are the newest 3 MiB; those before them are with the link, or were shed.
+      for (let left = transactions.length - shed; left > 0; left--) yield* peer.hear("TRANSACTION")
+      yield* peer.settle
+      const heard = numbersHeard(peer, transactions)
+      const waited = Math.floor(limits.OUTBOUND_TRANSACTION_BYTES / LONG)
+      assert.deepStrictEqual(heard.slice(-waited), Array.from({ length: waited }, (_, i) => 80 - waited + i))
+      assert.deepStrictEqual(heard.slice(0, -waited), Array.from({ length: 80 - waited - shed }, (_, i) => i))
+      assert.deepStrictEqual(it.leaves(peer.id), [])
+    }))
+
+  it.effect("have all left the queue when it has read them [core: Queue purging after write completion / p1 received all]", () =>
+    Effect.gen(function*() {
+      const { it, peer } = yield* demanding
+      for (const transaction of transactions) {
+        demand(peer, [transaction])
+        yield* peer.hear("TRANSACTION")
       }
-      const credit = limits.CREDIT_BYTES + LONG - limits.MAX_CLASSIC_TRANSACTION_BYTES
-      assert.deepStrictEqual((yield* it.overlay.peers).map(({ receiveCredit }) => receiveCredit.bytes), [
-        credit,
-        credit
-      ])
-      const long = transactionOf(1, LONG)
-      one.sayBytes(long)
-      yield* one.ask
-      demand(two, [long])
-      yield* two.settle
-      assert.deepStrictEqual(numbersHeard(two, [long]), [0])
-    }))
-
-  it.effect("is told once, and not at all when they become shorter, which then do not leave [core: transaction size upgrades / limit decreased]", () =>
-    Effect.gen(function*() {
-      const it = yield* node({ memory: { limits: { maxTxBytes: LONG } } })
-      const peer = yield* caller(it)
-      const before = grants(peer).length
-      yield* it.overlay.broadcast(transactionMessage(1, LONG))
-      yield* it.overlay.broadcast(transactionMessage(2, limits.MAX_CLASSIC_TRANSACTION_BYTES))
-      it.memory.setLimits({ maxTxBytes: limits.MAX_CLASSIC_TRANSACTION_BYTES })
-      yield* beat
-      it.memory.setLimits({ maxTxBytes: LONG })
-      yield* beat
-      it.memory.setLimits({ maxTxBytes: limits.MAX_CLASSIC_TRANSACTION_BYTES })
-      const both = [transactionOf(1, LONG), transactionOf(2, limits.MAX_CLASSIC_TRANSACTION_BYTES)]
-      demand(peer, both)
+      assert.deepStrictEqual(numbersHeard(peer, transactions), transactions.map((_, i) => i))
+      assert.strictEqual(counterNow(it, "outboxShedTransactions"), 0)
+      // Nothing is left: the next one does not come behind any other.
       yield* peer.settle
-      assert.strictEqual(grants(peer).length, before)
-      assert.deepStrictEqual(numbersHeard(peer, both), [1])
-      assert.strictEqual(counterNow(it, "transactionsTooLong"), 1)
-      assert.deepStrictEqual(it.leaves(peer.id), [])
-    }))
-
-  it.effect("nothing changes for who has not heard of it: what is too long stays here [core: transaction size upgrades / no upgrade]", () =>
-    Effect.gen(function*() {
-      const it = yield* node()
-      const peer = yield* caller(it)
-      const ahead = yield* caller(it, { label: "ahead" })
-      const refusal = yield* Effect.flip(it.overlay.broadcast(transactionMessage(1, LONG)))
-      assert.strictEqual(refusal.reason, "too-long")
-      ahead.sayBytes(transactionOf(2, LONG))
-      yield* ahead.ask
-      yield* TestClock.adjust("100 millis")
-      demand(peer, [1, 2].map((number) => transactionOf(number, LONG)))
-      yield* peer.settle
-      assert.deepStrictEqual(peer.heardOf("TRANSACTION"), [])
-      assert.deepStrictEqual(peer.heardOf("FLOOD_ADVERT"), [])
-      assert.deepStrictEqual([peer, ahead].flatMap(({ id }) => it.leaves(id)), [])
-    }))
-
-  it.effect("one that is too long for a peer's credit waits, and goes with a grant of bytes alone [core: transaction size upgrades / upgrade delayed]", () =>
-    Effect.gen(function*() {
-      const it = yield* node({ memory: { limits: { maxTxBytes: 400_000 } } })
-      const peer = yield* caller(it, { grant: { messages: 200, bytes: limits.CREDIT_BYTES } })
-      const long = transactionOf(1, 350_000)
-      yield* it.overlay.broadcast(transactionMessage(1, 350_000))
-      demand(peer, [long])
-      for (let i = 0; i < 4; i++) yield* beat
-      yield* peer.settle
-      assert.deepStrictEqual(numbersHeard(peer, [long]), [])
-      peer.grant(0, 100_000)
-      yield* until("it was written", () => counterNow(it, "bytesWritten") > 350_000)
-      yield* peer.settle
-      assert.deepStrictEqual(numbersHeard(peer, [long]), [0])
-      assert.deepStrictEqual(it.leaves(peer.id), [])
+      assert.strictEqual(peer.heardOf("TRANSACTION").length, transactions.length)
     }))
 })

@@ -599,7 +599,7 @@ describe("credit", () => {
       assert.strictEqual(yield* counter(it, "floodDuplicate"), 79)
     }))
 
-  it.effect("goes back for what is ignored while the network is not followed", () =>
+  it.effect("goes back for what is ignored while the network is not followed [core: flow control when out of sync]", () =>
     Effect.gen(function*() {
       const it = yield* node({
         application: (memory) => ({ ...memory, position: () => ({ ledger: undefined, synced: false }) })

@@ -15,7 +15,7 @@ import {
   makeHandshakePeer,
   sealed
 } from "./handshakePeer.ts"
-import { crypto, NOW_SECONDS, PASSPHRASE, patiently, type TestNode } from "./peerNode.ts"
+import { crypto, hashBytes, NOW_SECONDS, PASSPHRASE, patiently, type TestNode } from "./peerNode.ts"
 
 const tcp = TcpTransport.make()
 
@@ -53,6 +53,16 @@ export interface ByHand extends HandshakePeer {
 /** Whether a message is of this kind. */
 const isOf = <Tag extends Heard["_tag"]>(message: Heard, tag: Tag): message is Extract<Heard, { _tag: Tag }> =>
   message._tag === tag
+
+/** Demands these transactions. */
+export const demand = (peer: ByHand, transactions: ReadonlyArray<Uint8Array>): void =>
+  peer.say({ _tag: "FLOOD_DEMAND", floodDemand: { txHashes: transactions.map(hashBytes) } })
+
+/** Which of these transactions it has heard, by their index, in the order in which they came. */
+export const numbersHeard = (peer: ByHand, transactions: ReadonlyArray<Uint8Array>): ReadonlyArray<number> =>
+  peer.heardOf("TRANSACTION").map(({ transaction }) =>
+    transactions.findIndex((bytes) => Buffer.compare(bytes.subarray(4), transaction) === 0)
+  )
 
 let questions = 0
 
