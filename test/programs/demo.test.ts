@@ -56,6 +56,45 @@ describe("overlay demo", () => {
     assert.notInclude(stdout + stderr, "\u001b")
   })
 
+  it("soaks: nodes go down and come back, all that was due arrived, and as much is open as before", async () => {
+    const { code, stderr, stdout } = await overlay("demo", "--soak", "0.15", "--seed", "16", "--nodes", "4", "--json")
+    assert.strictEqual(code, 0, stderr)
+    const report = JSON.parse(stdout)
+    assert.containsAllKeys(report, [
+      "nodes",
+      "originated",
+      "expected",
+      "delivered",
+      "lost",
+      "latencyMillis",
+      "bytesPerNode"
+    ])
+    const { deliveries, handles, heap, musters, outages } = report.soak
+    assert.deepInclude(outages, { kills: 1, stops: 1 })
+    assert.isTrue(deliveries.holds)
+    assert.isAbove(deliveries.expected, 0)
+    assert.isBelow(
+      deliveries.expected,
+      3 * report.originated,
+      "nobody is expected to hear what was said while it was down"
+    )
+    assert.strictEqual(deliveries.delivered, deliveries.expected)
+    assert.strictEqual(report.expected, deliveries.expected)
+    assert.isTrue(handles.holds)
+    assert.strictEqual(handles.first.resources.TCPServerWrap, 4)
+    assert.isNull(heap.holds, "it is too short for that")
+    assert.strictEqual(musters.length, 2)
+  })
+
+  it.live("soaks until it is interrupted, and leaves nothing behind", () =>
+    Effect.gen(function*() {
+      const folder = yield* temporaryFolder
+      const running = startOverlay(["demo", "--nodes", "3", "--soak", "1"], { TMPDIR: folder })
+      assert.match(String(yield* Effect.promise(running.line)), /^3 nodes/)
+      assert.strictEqual(yield* Effect.promise(() => running.stop("SIGINT")), 130)
+      assert.deepStrictEqual(readdirSync(folder), [])
+    }))
+
   it.live("leaves nothing behind when it is interrupted", () =>
     Effect.gen(function*() {
       const folder = yield* temporaryFolder

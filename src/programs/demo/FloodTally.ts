@@ -25,6 +25,26 @@ export interface Loss {
   readonly count: number
 }
 
+/** Who is told what nodes say, and what reaches them. Times are in milliseconds and do not go back. */
+export interface FloodWitness {
+  /** A node says something of its own. */
+  readonly originated: (kind: Kind, node: number, hash: ItemHash, nowMillis: number) => void
+  /** A node's application has seen a message with this hash and a good signature. */
+  readonly delivered: (node: number, hash: ItemHash, nowMillis: number) => void
+}
+
+/** What a report is made from. */
+export interface FloodBooks {
+  /** What became of one kind. */
+  readonly count: (kind: Kind) => KindCount
+  /** What one node said, and what reached it. */
+  readonly ofNode: (node: number) => { readonly originated: number; readonly delivered: number }
+  /** How long messages of a kind took, in milliseconds. */
+  readonly latencyMillis: (kind: Kind) => { readonly p50: number | null; readonly p99: number | null }
+  /** What is missing where; empty when nothing was lost. */
+  readonly losses: () => ReadonlyArray<Loss>
+}
+
 /** A message that some node has not seen yet. */
 interface Underway {
   readonly kind: Kind
@@ -35,7 +55,7 @@ interface Underway {
 }
 
 /** The tally of one network. Messages that have reached everybody are only counted, so it is as large as what is on its way. */
-export class FloodTally {
+export class FloodTally implements FloodWitness, FloodBooks {
   readonly #nodes: number
   readonly #underway = new Map<ItemHash, Underway>()
   readonly #originated = { scp: 0, tx: 0 }

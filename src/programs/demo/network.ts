@@ -13,13 +13,15 @@ import { Crypto } from "../../services/Crypto.ts"
 import type { Application } from "../../services/stellar/Application.ts"
 import { Overlay } from "../../services/stellar/Overlay.ts"
 import { privateNetwork } from "../../services/stellar/StellarConfig.ts"
+import type { Transport } from "../../services/Transport.ts"
 import * as RecordingApplication from "../../testing/stellar/RecordingApplication.ts"
 import { isSignedPayment } from "../../testing/stellar/SignedPayment.ts"
 import { failed } from "../CommandFailed.ts"
-import type { FloodTally } from "./FloodTally.ts"
+import type { FloodWitness } from "./FloodTally.ts"
 import type { Edge } from "./topology.ts"
 
-const SEED_BYTES = 32
+/** What an identity is made of. */
+export const SEED_BYTES = 32
 const NANOS_PER_MILLI = 1e6
 /** How often we look whether all links are there, and for how long: four rounds of dialling. */
 const LOOK_MILLIS = 20
@@ -34,7 +36,23 @@ export interface DemoNode {
   readonly signer: Signer
   /** Links that it has when the network stands. */
   readonly links: number
+  /** What it counted in earlier lives, if it had any. */
+  readonly earlier?: Traffic
 }
+
+/** What a node counts of its traffic. */
+export interface Traffic {
+  /** Copies of messages that it got again. */
+  readonly duplicates: number
+  readonly bytesSent: number
+}
+
+/** What a node has counted since its start. */
+export const trafficOf = (overlay: Overlay["Service"]): Effect.Effect<Traffic> =>
+  Effect.map(overlay.counters, (counters) => ({
+    duplicates: counters["floodDuplicate"] ?? 0,
+    bytesSent: counters["bytesWritten"] ?? 0
+  }))
 
 /** What all nodes of a network have in common. */
 export interface DemoNetwork {
@@ -43,13 +61,13 @@ export interface DemoNetwork {
   readonly edges: ReadonlyArray<Edge>
   /** Messages a second, over all nodes. */
   readonly rate: number
-  readonly tally: FloodTally
+  readonly tally: FloodWitness
   /** Where the databases are. */
   readonly folder: string
 }
 
 /** The clock of all latencies, in milliseconds. */
-const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / NANOS_PER_MILLI
+export const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / NANOS_PER_MILLI
 
 /** Passes everything on, and tells the tally what this node says and what reaches it with a good signature. */
 const counting = (network: DemoNetwork, node: number): Layer.Layer<Application, never, Crypto> =>
@@ -75,6 +93,44 @@ const counting = (network: DemoNetwork, node: number): Layer.Layer<Application, 
     }))
   }))
 
+/** What is particular to one node, or to one of its lives. */
+export interface NodeOptions {
+  readonly number: number
+  readonly seed: Uint8Array
+  /** 0 takes any free port. */
+  readonly port: number
+  /** Whom it dials, `host:port`. */
+  readonly knownPeers: ReadonlyArray<string>
+  /** Peers that it aims at and takes at most, of those that it dials. */
+  readonly outbound: number
+  readonly filename: string
+  /** What is put between the node and the sockets of this machine. */
+  readonly around?: Layer.Layer<Transport, never, Transport>
+}
+
+/** Builds one whole node. It stops when the Scope closes. */
+export const buildNode = Effect.fnUntraced(function*(network: DemoNetwork, options: NodeOptions, scope: Scope.Scope) {
+  const { around, filename, knownPeers, number, outbound, port, seed } = options
+  const config = privateNetwork(network.passphrase, {
+    seed: Redacted.make(encodeSeed(seed)),
+    listen: { host: "127.0.0.1", port },
+    knownPeers,
+    // The shape of the network is what is shown: nobody calls whom they only heard of.
+    allowLocalAddresses: false,
+    maxOutbound: outbound,
+    targetOutbound: outbound,
+    targetOutboundWithoutInbound: outbound
+  })
+  const node = StellarNode.layer(config).pipe(
+    Layer.provide(counting(network, number)),
+    around === undefined ? (bare) => bare : Layer.provide(around),
+    Layer.provide(Machine.layer({ filename }))
+  )
+  // A memo map of its own: of what the nodes are made of, nothing is shared.
+  const context = yield* Layer.buildWithMemoMap(node, Layer.makeMemoMapUnsafe(), scope)
+  return Context.get(context, Overlay)
+})
+
 /** Builds one node in a Scope of its own; it dials the nodes that are there already. */
 const startNode = Effect.fnUntraced(function*(
   network: DemoNetwork,
@@ -87,37 +143,44 @@ const startNode = Effect.fnUntraced(function*(
   const path = yield* Path.Path
   const seed = yield* random.randomBytes(SEED_BYTES)
   const called = network.edges.filter(({ caller }) => caller === number).map(({ called }) => called)
-  const knownPeers = called.flatMap((node) => earlier[node]?.overlay.listening ?? []).map(format)
-  const config = privateNetwork(network.passphrase, {
-    seed: Redacted.make(encodeSeed(seed)),
-    listen: { host: "127.0.0.1", port: 0 },
-    knownPeers,
-    // The shape of the network is what is shown: nobody calls whom they only heard of.
-    allowLocalAddresses: false,
-    maxOutbound: called.length,
-    targetOutbound: called.length,
-    targetOutboundWithoutInbound: called.length
-  })
-  const node = StellarNode.layer(config).pipe(
-    Layer.provide(counting(network, number)),
-    Layer.provide(Machine.layer({ filename: path.join(network.folder, `node-${number}.db`) }))
-  )
-  // A memo map of its own: of what the nodes are made of, nothing is shared.
-  const context = yield* Layer.buildWithMemoMap(node, Layer.makeMemoMapUnsafe(), scope)
+  const overlay = yield* buildNode(network, {
+    number,
+    seed,
+    port: 0,
+    knownPeers: called.flatMap((node) => earlier[node]?.overlay.listening ?? []).map(format),
+    outbound: called.length,
+    filename: path.join(network.folder, `node-${number}.db`)
+  }, scope)
   return {
     number,
-    overlay: Context.get(context, Overlay),
+    overlay,
     signer: crypto.signer(seed),
     links: network.edges.filter(({ called, caller }) => called === number || caller === number).length
   } satisfies DemoNode
 })
 
-const missingLink = Effect.fnUntraced(function*(nodes: ReadonlyArray<DemoNode>) {
+/** The first node that has not all of its links, and how many it has; `undefined` if there is none. */
+export const missingLink = Effect.fnUntraced(function*(nodes: ReadonlyArray<DemoNode>) {
   for (const node of nodes) {
     const { length } = yield* node.overlay.peers
     if (length < node.links) return { ...node, found: length }
   }
   return undefined
+})
+
+/** Waits until all links are there; fails if they are not in a while. */
+export const formed = Effect.fnUntraced(function*(nodes: ReadonlyArray<DemoNode>) {
+  const tries = FORMING_SECONDS * 1000 / LOOK_MILLIS
+  for (let i = 0; i < tries; i++) {
+    if ((yield* missingLink(nodes)) === undefined) return
+    yield* Effect.sleep(LOOK_MILLIS)
+  }
+  const alone = yield* missingLink(nodes)
+  if (alone === undefined) return
+  return yield* failed(
+    `The network did not form in ${FORMING_SECONDS} s: node ${alone.number} has ${alone.found} of ${alone.links} links. ` +
+      "The machine may be too busy: try fewer nodes."
+  )
 })
 
 /** Starts the nodes one after the other and waits until all links are there. All of them stop when the Scope closes. */
@@ -130,15 +193,6 @@ export const startNetwork = Effect.fnUntraced(function*(network: DemoNetwork, co
     const own = yield* Scope.fork(scope)
     nodes.push(yield* startNode(network, crypto, number, nodes, own))
   }
-  const tries = FORMING_SECONDS * 1000 / LOOK_MILLIS
-  for (let i = 0; i < tries; i++) {
-    if ((yield* missingLink(nodes)) === undefined) return nodes
-    yield* Effect.sleep(LOOK_MILLIS)
-  }
-  const alone = yield* missingLink(nodes)
-  if (alone === undefined) return nodes
-  return yield* failed(
-    `The network did not form in ${FORMING_SECONDS} s: node ${alone.number} has ${alone.found} of ${alone.links} links. ` +
-      "The machine may be too busy: try fewer nodes."
-  )
+  yield* formed(nodes)
+  return nodes
 })

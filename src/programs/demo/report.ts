@@ -4,8 +4,8 @@
 import { Effect } from "effect"
 import type { PeerId } from "../../core/PeerId.ts"
 import { shortPeerId } from "../../core/stellar/StrKey.ts"
-import { type FloodTally, type Kind, type KindCount, kinds, type Loss } from "./FloodTally.ts"
-import type { DemoNode } from "./network.ts"
+import { type FloodBooks, type Kind, type KindCount, kinds, type Loss } from "./FloodTally.ts"
+import { type DemoNode, trafficOf } from "./network.ts"
 import type { Topology } from "./topology.ts"
 
 /** How many nodes that missed something are named. */
@@ -53,20 +53,20 @@ const sum = (values: ReadonlyArray<number>): number => values.reduce((total, val
 /** The numbers as they stand whenever it is run. */
 export const reportOf = (
   nodes: ReadonlyArray<DemoNode>,
-  tally: FloodTally,
+  tally: FloodBooks,
   shape: { readonly topology: Topology; readonly links: number }
 ): Effect.Effect<Report> =>
   Effect.gen(function*() {
     const perNode: Array<NodeReport> = []
-    for (const { number, overlay } of nodes) {
-      const counters = yield* overlay.counters
+    for (const { earlier, number, overlay } of nodes) {
+      const traffic = yield* trafficOf(overlay)
       perNode.push({
         node: number,
         id: overlay.self,
         peers: (yield* overlay.peers).length,
         ...tally.ofNode(number),
-        duplicates: counters["floodDuplicate"] ?? 0,
-        bytesSent: counters["bytesWritten"] ?? 0
+        duplicates: (earlier?.duplicates ?? 0) + traffic.duplicates,
+        bytesSent: (earlier?.bytesSent ?? 0) + traffic.bytesSent
       })
     }
     const byKind = { scp: tally.count("scp"), tx: tally.count("tx") }
