@@ -73,11 +73,6 @@ describe("overlay demo", () => {
     assert.deepInclude(outages, { kills: 1, stops: 1 })
     assert.isTrue(deliveries.holds)
     assert.isAbove(deliveries.expected, 0)
-    assert.isBelow(
-      deliveries.expected,
-      3 * report.originated,
-      "nobody is expected to hear what was said while it was down"
-    )
     assert.strictEqual(deliveries.delivered, deliveries.expected)
     assert.strictEqual(report.expected, deliveries.expected)
     assert.isTrue(handles.holds)
