@@ -163,7 +163,7 @@ describe("a node in the survey of another", () => {
       assert.deepStrictEqual(node.leaves(one.id), [])
     }))
 
-  it.effect("lists no peer that was away in between, and tells of its coming and going", () =>
+  it.effect("lists no peer that was away in between, and tells of its coming and going [core: time sliced dynamic survey / leave]", () =>
     Effect.gen(function*() {
       const { itself, node, one, two } = yield* among()
       one.sayBytes(start(surveyor, dated))
@@ -259,7 +259,7 @@ describe("a node in the survey of another", () => {
       assert.strictEqual(yield* phaseOf(node), "Inactive")
     }))
 
-  it.effect("counts for 30 minutes at most, and answers for three hours at most", () =>
+  it.effect("counts for 30 minutes at most, and answers for three hours at most [core: time sliced static survey / time-outs]", () =>
     Effect.gen(function*() {
       const { node, one } = yield* among()
       one.sayBytes(start(surveyor, dated))
@@ -410,7 +410,7 @@ describe("a node that surveys", () => {
       )
     }))
 
-  it.effect("asks ten nodes, and the others 15 seconds later, in the order in which they were named", () =>
+  it.effect("asks ten nodes, and the others 15 seconds later, in the order in which they were named [core: survey request process order]", () =>
     Effect.gen(function*() {
       const { node, one } = yield* among([])
       const { survey } = node.overlay
@@ -453,6 +453,26 @@ describe("a node that surveys", () => {
       assert.deepStrictEqual(node.leaves(two.id), [])
     }))
 
+  it.effect("takes no answer of a node that it did not ask, however well made [core: topology survey / unknown responses filtered]", () =>
+    Effect.gen(function*() {
+      const { itself, node, two } = yield* among([])
+      const { survey } = node.overlay
+      yield* survey.start(5)
+      yield* survey.stop
+      yield* survey.request(other.id)
+      yield* beat
+      const { surveyRequest: { request: asked } } = yield* two.hear("TIME_SLICED_SURVEY_REQUEST")
+      const plaintext = bytes(vectors.responseBody.plaintextXdr)
+      const box = seal(crypto, asked.request.encryptionKey, plaintext, bytesOf(crypto, "ephemeral"))
+      const at = { nonce: 5, ledger: asked.request.ledgerNum }
+      two.sayBytes(response(nodeOf("not asked"), itself, at, box))
+      two.sayBytes(response(other, itself, at, box))
+      yield* settle(two)
+      const { badResponseNodes, nodes } = yield* survey.results
+      assert.deepStrictEqual([Array.from(nodes.keys()), badResponseNodes], [[node.id, other.id], []])
+      assert.isDefined(nodes.get(other.id))
+    }))
+
   it.effect("does one thing at a time, in order, and says why not", () =>
     Effect.gen(function*() {
       const { node, one } = yield* among()
@@ -485,7 +505,7 @@ describe("a node that surveys", () => {
       assert.strictEqual(yield* phaseOf(node), "Inactive")
     }))
 
-  it.effect("cannot while another node does", () =>
+  it.effect("cannot while another node does [core: time sliced static survey / conflict]", () =>
     Effect.gen(function*() {
       const { node, one } = yield* among()
       const { survey } = node.overlay

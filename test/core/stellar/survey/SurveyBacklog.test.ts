@@ -23,7 +23,7 @@ describe("the backlog of a surveyor", () => {
     assert.isUndefined(backlog.add(question(1)), "who was asked may be asked for more")
   })
 
-  it("gives the first ten, and the next ten 15 seconds later", () => {
+  it("gives the first ten, and the next ten 15 seconds later [core: survey request process order]", () => {
     const backlog = new SurveyBacklog(OWN)
     for (let number = 0; number < 25; number++) backlog.add(question(number))
     assert.deepStrictEqual(numbers(backlog.take(1000, everybody)), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])

@@ -158,7 +158,7 @@ describe("a request", () => {
     assert.strictEqual(receive(request(surveyor, me, next, { inbound: 25, outbound: 0 })), "answer")
   })
 
-  it("is ignored without a look at its signature when it is not timely, beyond the limits, or of no survey here", () => {
+  it("is ignored without a look at its signature when it is not timely, beyond the limits, or of no survey here [core: survey message limiter / ledger window]", () => {
     const { receive, verified } = reporting()
     assert.strictEqual(receive(request(surveyor, other, { ...dated, nonce: 78 })), "ignore")
     assert.strictEqual(receive(request(surveyor, other, { nonce: 77, ledger: 93 })), "ignore")

@@ -141,7 +141,7 @@ describe("an answer", () => {
     }
   })
 
-  it("fits its message by far when it is as long as it can be", () => {
+  it("fits its message by far when it is as long as it can be [core: encrypted response memory check]", () => {
     const longest = Array.from({ length: 50 }, (_, i) => ({
       ...countedPeer(1 + i, i < 25 ? "inbound" : "outbound").peer,
       versionBytes: new Uint8Array(100)
