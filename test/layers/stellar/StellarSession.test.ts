@@ -374,33 +374,94 @@ describe("of an authenticated peer", () => {
   const messages = fixture<{ readonly accept: ReadonlyArray<MessageVector> }>("messages").accept
     .filter(({ type }) => type === "StellarMessage")
     .map(({ id, xdr }) => ({ id, bytes: hex(xdr), name: messageName(hex(xdr)[3]!)! }))
-  const samples = new Map(messages.map((message) => [message.name, message.bytes]))
+  const samples = new Map<string, Uint8Array>(messages.map((message) => [message.name, message.bytes]))
 
-  const refusals: Partial<Record<string, readonly [StellarDropReason["_tag"], string | undefined]>> = {
+  type Refusals = Readonly<Record<string, readonly [StellarDropReason["_tag"], string | undefined]>>
+
+  const ofBoth: Refusals = {
     HELLO: ["UnexpectedHello", undefined],
     AUTH: ["OutOfOrderAuth", "0 out-of-order AUTH message"],
     SEND_MORE: ["UnexpectedSendMore", undefined],
-    ERROR_MSG: ["RemoteError", undefined],
-    PEERS: ["UnexpectedPeers", undefined]
+    ERROR_MSG: ["RemoteError", undefined]
   }
+  /** By which side the peer is: who called us tells no addresses. */
+  const sides: ReadonlyArray<{
+    readonly side: string
+    readonly meet: typeof caller | typeof acceptor
+    readonly refusals: Refusals
+  }> = [
+    { side: "who called us", meet: caller, refusals: { ...ofBoth, PEERS: ["UnexpectedPeers", undefined] } },
+    { side: "whom we called", meet: acceptor, refusals: ofBoth }
+  ]
 
   it("each kind has a sample", () => {
     assert.sameMembers([...samples.keys()], Object.keys(MessageType))
   })
 
-  for (const [name, bytes] of samples) {
-    const refusal = refusals[name]
-    if (refusal !== undefined) {
-      const [reason, words] = refusal
-      it.effect(`${name} is refused: ${reason}`, () =>
+  for (const { meet, refusals, side } of sides) {
+    for (const [name, [reason, words]] of Object.entries(refusals)) {
+      it.effect(`${side}, ${name} is refused: ${reason}`, () =>
         Effect.gen(function*() {
           const it = yield* node()
-          const peer = yield* caller(it)
-          peer.sayBytes(bytes)
+          const peer = yield* meet(it)
+          peer.sayBytes(samples.get(name)!)
           assert.strictEqual(yield* peer.ending, words)
           yield* assertLeft(it, peer, reason)
         }))
     }
+
+    /** The samples that are accepted, of which one need not have come before. */
+    const accepted = messages.filter(({ bytes, name }) =>
+      refusals[name] === undefined
+      // A grant of no bytes is refused, and one of the most there is twice.
+      && (name !== "SEND_MORE_EXTENDED" || new DataView(bytes.buffer).getUint32(8) > 0)
+      // These may come once, which has a test of its own.
+      && (name !== "PEERS" || bytes === samples.get("PEERS"))
+    )
+
+    it.effect(`${side}, all others are accepted, whether they come of use or not`, () =>
+      Effect.gen(function*() {
+        const it = yield* node()
+        const peer = yield* meet(it)
+        assert.isAbove(accepted.length, 80)
+        for (const { bytes, id } of accepted) {
+          peer.sayBytes(bytes)
+          yield* peer.ask
+          assert.deepStrictEqual(it.leaves(peer.id), [], id)
+        }
+      }))
+
+    it.effect(`${side}, all others are accepted while the network is not followed, and pulled floods are ignored`, () =>
+      Effect.gen(function*() {
+        const it = yield* node({
+          application: (memory) => ({ ...memory, position: () => ({ ledger: undefined, synced: false }) })
+        })
+        const peer = yield* meet(it)
+        const ignored = new Set<string>()
+        for (const { bytes, id, name } of accepted) {
+          const before = counterNow(it, "ignoredWhileNotSynced") + counterNow(it, "floodUnknown")
+          peer.sayBytes(bytes)
+          yield* peer.ask
+          assert.deepStrictEqual(it.leaves(peer.id), [], id)
+          if (counterNow(it, "ignoredWhileNotSynced") + counterNow(it, "floodUnknown") > before) ignored.add(name)
+        }
+        assert.sameMembers([...ignored], ["TRANSACTION", "FLOOD_ADVERT", "FLOOD_DEMAND"])
+        assert.isAbove(counterNow(it, "floodNew"), 0, "statements are judged all the same")
+      }))
+
+    it.effect(`${side}, HELLO with a wrong MAC is refused for that`, () =>
+      Effect.gen(function*() {
+        const it = yield* node()
+        const peer = yield* meet(it)
+        const bytes = sealed(peer.channel(), samples.get("HELLO")!)
+        bytes[bytes.length - 1]! ^= 1
+        peer.send(bytes)
+        assert.strictEqual(yield* peer.ending, "3 unexpected MAC")
+        yield* assertLeft(it, peer, "UnexpectedMac")
+      }))
+  }
+
+  for (const [name, bytes] of samples) {
     it.effect(`${name} with four bytes behind it is ERR_DATA`, () =>
       Effect.gen(function*() {
         const it = yield* node()
@@ -410,23 +471,6 @@ describe("of an authenticated peer", () => {
         yield* assertLeft(it, peer, "CorruptXdr")
       }))
   }
-
-  it.effect("all others are accepted, whether they come of use or not", () =>
-    Effect.gen(function*() {
-      const it = yield* node()
-      const peer = yield* caller(it)
-      const accepted = messages.filter(({ bytes, name }) =>
-        refusals[name] === undefined
-        // A grant of no bytes is refused, and one of the most there is twice.
-        && (name !== "SEND_MORE_EXTENDED" || new DataView(bytes.buffer).getUint32(8) > 0)
-      )
-      assert.isAbove(accepted.length, 80)
-      for (const { bytes, id } of accepted) {
-        peer.sayBytes(bytes)
-        yield* peer.ask
-        assert.deepStrictEqual(it.leaves(peer.id), [], id)
-      }
-    }))
 })
 
 describe("the golden frames of an authenticated connection", () => {
