@@ -8,6 +8,9 @@ import type { HashKeys } from "./HashKeys.ts"
 import { HashQueue, NONE, widened } from "./HashQueue.ts"
 import type { ItemHash } from "./ItemHash.ts"
 
+/** The slot of nobody. */
+const NOBODY = -1
+
 /** The bounds of a table. */
 export interface FloodTableOptions {
   readonly keys: HashKeys
@@ -20,7 +23,7 @@ export interface FloodTableOptions {
 }
 
 /**
- * The table. A record takes 48 bytes, and 4 more for each 32 slots in use: 15.7 MB for 262,144 records and 96 slots. It
+ * The table. A record takes 52 bytes, and 4 more for each 32 slots in use: 16.8 MB for 262,144 records and 96 slots. It
  * takes nothing before its first record, then room for 64, and doubles.
  *
  * `now` is a time in milliseconds that never goes back. A row number that a method returned is good until the next call
@@ -32,6 +35,8 @@ export class FloodTable {
   readonly #ttlMillis: number
   readonly #slots: number
   #epochs: Float64Array
+  /** The slot of who brought each message first, or `NOBODY`. */
+  #bringers: Int32Array
   #born: Float64Array
   /** A column for each 32 slots, made when one of them is first told something. */
   readonly #told: Array<Int32Array> = []
@@ -44,6 +49,7 @@ export class FloodTable {
     this.#ttlMillis = options.ttlMillis
     this.#slots = options.slots
     this.#epochs = new Float64Array(this.#queue.capacity)
+    this.#bringers = new Int32Array(this.#queue.capacity)
     this.#born = new Float64Array(this.#queue.capacity)
   }
 
@@ -55,7 +61,7 @@ export class FloodTable {
   /** The bytes that its arrays take. */
   get bytes(): number {
     const columns = this.#told.length * this.#queue.capacity * Int32Array.BYTES_PER_ELEMENT
-    return this.#queue.bytes + this.#epochs.byteLength + this.#born.byteLength + columns
+    return this.#queue.bytes + this.#epochs.byteLength + this.#bringers.byteLength + this.#born.byteLength + columns
   }
 
   /** How many records were evicted because the table was full. */
@@ -66,7 +72,7 @@ export class FloodTable {
   /** Notes that the peer in this slot has the message. `true` if there was no record of it. */
   receive(kind: number, hash: ItemHash, slot: number, now: number): boolean {
     const known = this.find(kind, hash, now)
-    const row = known === NONE ? this.#add(now) : known
+    const row = known === NONE ? this.#add(now, slot) : known
     this.tell(row, slot)
     return known === NONE
   }
@@ -74,7 +80,7 @@ export class FloodTable {
   /** The row of the message's record, which is made if there is none. */
   enter(kind: number, hash: ItemHash, now: number): number {
     const known = this.find(kind, hash, now)
-    return known === NONE ? this.#add(now) : known
+    return known === NONE ? this.#add(now, NOBODY) : known
   }
 
   /** The row of the message's record, or `NONE`. */
@@ -82,6 +88,11 @@ export class FloodTable {
     this.#expire(now)
     this.#keys.make(kind, hash)
     return this.#queue.find(this.#keys.key)
+  }
+
+  /** The slot of who brought the message of this row first; `NOBODY` if it was made here, or who did has left. */
+  bringer(row: number): number {
+    return this.#bringers[row]!
   }
 
   /** Whether the peer in this slot is known to have the message of this row. */
@@ -126,10 +137,12 @@ export class FloodTable {
   }
 
   /**
-   * Forgets what the peer in this slot was told, before the slot has a new owner. Walks one column: about 2 ms at 262,144
-   * records.
+   * Forgets what the peer in this slot was told and what it brought, before the slot has a new owner. Walks two columns: some 2
+   * ms at 262,144 records.
    */
   release(slot: number): void {
+    const bringers = this.#bringers
+    for (let row = 0; row < bringers.length; row++) if (bringers[row] === slot) bringers[row] = NOBODY
     const column = this.#told[slot >>> 5]
     if (column === undefined) return
     const others = ~(1 << (slot & 31))
@@ -146,7 +159,7 @@ export class FloodTable {
   }
 
   /** Adds a record for the key that `find` just made and did not find. */
-  #add(now: number): number {
+  #add(now: number, bringer: number): number {
     if (this.#queue.isFull) {
       this.#queue.dropOldest(1)
       this.#evicted++
@@ -154,6 +167,7 @@ export class FloodTable {
     const row = this.#queue.push(this.#keys.key)
     if (row >= this.#born.length) this.#widen()
     this.#epochs[row] = this.#epoch
+    this.#bringers[row] = bringer
     this.#born[row] = now
     for (let at = 0; at < this.#told.length; at++) this.#told[at]![row] = 0
     return row
@@ -162,6 +176,7 @@ export class FloodTable {
   #widen(): void {
     const capacity = this.#queue.capacity
     this.#epochs = widened(this.#epochs, new Float64Array(capacity))
+    this.#bringers = widened(this.#bringers, new Int32Array(capacity))
     this.#born = widened(this.#born, new Float64Array(capacity))
     for (let at = 0; at < this.#told.length; at++) this.#told[at] = widened(this.#told[at]!, new Int32Array(capacity))
   }

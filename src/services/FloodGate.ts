@@ -24,6 +24,8 @@ export class FloodGate extends Context.Service<FloodGate, {
   readonly has: (kind: number, hash: ItemHash) => boolean
   /** Whether the peer is known to have the message. */
   readonly knows: (kind: number, hash: ItemHash, peer: Peer) => boolean
+  /** The slot of the peer that brought the message first, as outboxes count senders; below 0 if none did, or it has left. */
+  readonly bringer: (kind: number, hash: ItemHash) => number
   /**
    * Asks `tell` for each authenticated peer that does not know the message yet; those for which it answers `true` know it
    * from then on. Makes the record if there is none. The number of peers told.

@@ -13,6 +13,8 @@ export interface PullQuestions {
   readonly has: (hash: ItemHash) => boolean
   /** The whole message that answers a demand for this hash, if we have it and may serve it. */
   readonly answer: (hash: ItemHash) => Uint8Array | undefined
+  /** From whom we have the item: the slot of a peer, or below 0. Where too much waits for a peer, who sent most gives way first. */
+  readonly bringer: (hash: ItemHash) => number
   /** Hashes that one advert, one demand round per peer, and one peer's queue of adverts may hold just now. */
   readonly limits: () => { readonly advert: number; readonly demand: number; readonly queue: number }
   /** The current epoch. */

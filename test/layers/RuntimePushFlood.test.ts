@@ -25,6 +25,7 @@ const setup = Effect.gen(function*() {
       questions: {
         has: () => false,
         answer: (hash) => hash === hashOf(1) ? ITEM : undefined,
+        bringer: () => -1,
         limits: () => ({ advert: 1000, demand: 1000, queue: 1000 }),
         epoch: () => program.epoch
       },

@@ -63,6 +63,19 @@ describe("FloodGate", () => {
       assert.deepStrictEqual([ann, ben, cid].map((peer) => flood.knows(KIND, hash, peer)), [true, true, false])
     }))
 
+  it.effect("knows who brought a message first, and nobody for what was made here", () =>
+    Effect.gen(function*() {
+      const flood = yield* gate
+      assert.isBelow(flood.bringer(KIND, hash), 0)
+      flood.receive(KIND, hash, ben)
+      flood.receive(KIND, hash, ann)
+      assert.strictEqual(flood.bringer(KIND, hash), ben.slot)
+      broadcast(flood, KIND + 1)
+      assert.isBelow(flood.bringer(KIND + 1, hash), 0)
+      flood.release(ben.slot)
+      assert.isBelow(flood.bringer(KIND, hash), 0)
+    }))
+
   it.effect("keeps kinds apart", () =>
     Effect.gen(function*() {
       const flood = yield* gate

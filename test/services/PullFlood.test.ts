@@ -26,6 +26,7 @@ const setup = Effect.fnUntraced(function*(options: { readonly peers: number } & 
       questions: {
         has: (hash) => program.had.has(hash),
         answer: (hash) => program.items.get(hash),
+        bringer: () => -1,
         limits: () => {
           program.asked++
           return program.limits

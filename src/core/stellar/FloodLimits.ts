@@ -39,8 +39,14 @@ export const hashesPerDemand = (capacity: LedgerCapacity, periodMillis: number):
 /** What each queue of a peer holds at most: transactions, hashes of adverts, hashes of demands. One set's operations. */
 export const queueLength = (capacity: LedgerCapacity): number => Math.max(1, capacity.maxTxSetOperations)
 
-/** The limits of a peer's outbox: SCP, transactions, demands and adverts, the last two counted in hashes. */
-export const outboxLimits = (capacity: LedgerCapacity): OutboxLimits => {
+/**
+ * The limits of a peer's outbox: SCP, transactions, demands and adverts, the last two counted in hashes. So many bytes of
+ * transactions may wait.
+ */
+export const outboxLimits = (
+  capacity: LedgerCapacity,
+  transactionBytes: number = OUTBOUND_TRANSACTION_BYTES
+): OutboxLimits => {
   const units = queueLength(capacity)
   // What so many hashes take when each has a message of its own: the number of hashes is the limit that counts.
   const hashes = { units, bytes: units * (HASHES_AT + ITEM_HASH_BYTES) }
@@ -48,7 +54,7 @@ export const outboxLimits = (capacity: LedgerCapacity): OutboxLimits => {
     control: { units: OUTBOUND_CONTROL_MESSAGES, bytes: OUTBOUND_CONTROL_BYTES },
     rings: [
       { units: OUTBOUND_SCP_MESSAGES, bytes: OUTBOUND_SCP_BYTES },
-      { units, bytes: OUTBOUND_TRANSACTION_BYTES },
+      { units, bytes: transactionBytes },
       hashes,
       hashes
     ]

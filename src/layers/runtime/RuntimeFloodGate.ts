@@ -6,6 +6,7 @@ import { SecureRandom } from "effect/crypto"
 import { FloodTable } from "../../core/FloodTable.ts"
 import { HashKeys, SALT_BYTES } from "../../core/HashKeys.ts"
 import { NONE } from "../../core/HashQueue.ts"
+import { NO_SENDER } from "../../core/Outbox.ts"
 import { FloodGate } from "../../services/FloodGate.ts"
 import { Peers } from "../../services/Peers.ts"
 import * as SteadyClock from "./SteadyClock.ts"
@@ -41,6 +42,10 @@ export const make = Effect.fnUntraced(
       knows: (kind, hash, peer) => {
         const row = table.find(kind, hash, now())
         return row !== NONE && table.isTold(row, peer.slot)
+      },
+      bringer: (kind, hash) => {
+        const row = table.find(kind, hash, now())
+        return row === NONE ? NO_SENDER : table.bringer(row)
       },
       broadcast: (kind, hash, tell) => {
         const row = table.enter(kind, hash, now())

@@ -221,7 +221,7 @@ export const make = Effect.fnUntraced(
             continue
           }
           const message = questions.answer(hash)
-          if (message === undefined || !peer.offer(options.priority, message)) {
+          if (message === undefined || !peer.offer(options.priority, message, questions.bringer(hash))) {
             counters.unfulfilled++
             continue
           }

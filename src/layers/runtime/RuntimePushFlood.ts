@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(
         const history = histories.get(peer)
         if (history === undefined || history.has(hash)) return false
         const message = questions.answer(hash)
-        return message !== undefined && peer.offer(priority, message)
+        return message !== undefined && peer.offer(priority, message, questions.bringer(hash))
       },
       onAdvert: (peer, bytes, offset, count) => {
         const history = histories.get(peer)

@@ -100,7 +100,8 @@ export const layer = (
       Layer.provideMerge(connectionManager(config, ready)),
       Layer.provideMerge(StellarSurvey.layer(config)),
       Layer.provideMerge(itemFetcher()),
-      Layer.provideMerge(Layer.mergeAll(floodGate, pullFlood(config), handshake, flowControl(config))),
+      Layer.provideMerge(pullFlood(config)),
+      Layer.provideMerge(Layer.mergeAll(floodGate, handshake, flowControl(config))),
       Layer.provideMerge(Layer.mergeAll(identity, ownAddress, peers, StellarFraming.layer))
     )
     // Only its own tag is let out: two nodes, or two networks, may stand side by side in one program. Fresh, as above.
@@ -160,7 +161,7 @@ const flowControl = (config: StellarConfig) =>
   ))
 
 const pullFlood = (config: StellarConfig) =>
-  Layer.unwrap(Effect.map(Application, (application) => {
+  Layer.unwrap(Effect.map(Effect.all([Application, FloodGate]), ([application, floodGate]) => {
     const advertMillis = Duration.toMillis(config.advertPeriod)
     const demandMillis = Duration.toMillis(config.demandPeriod)
     const flood = config.transactionFlood === "push" ? RuntimePushFlood : RuntimePullFlood
@@ -168,6 +169,7 @@ const pullFlood = (config: StellarConfig) =>
       questions: {
         has: application.hasTransaction,
         answer: application.transaction,
+        bringer: (hash) => floodGate.bringer(MessageType.TRANSACTION, hash),
         limits: () => {
           const capacity = application.limits()
           return {
@@ -182,7 +184,7 @@ const pullFlood = (config: StellarConfig) =>
       hashesPerMessage: limits.MAX_HASHES_PER_MESSAGE,
       advertPeriod: config.advertPeriod,
       demandPeriod: config.demandPeriod,
-      demandBackoff: Duration.millis(limits.DEMAND_BACKOFF_MILLIS),
+      demandBackoff: config.demandBackoff,
       demandBackoffMax: Duration.millis(limits.DEMAND_BACKOFF_MAX_MILLIS),
       demandPeers: limits.DEMAND_MAX_PEERS,
       demandMemory: Duration.millis(limits.DEMAND_MEMORY_MILLIS),

@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const messages = Tap.makeMessageTap<Received<Stellar>>()
   // One object for all sessions, which is looked at for each message, until the application changes what a ledger takes.
   let operationsKnown = application.limits().maxTxSetOperations
-  let limitsOfOutboxes = outboxLimits(application.limits())
+  let limitsOfOutboxes = outboxLimits(application.limits(), config.outboundTransactionBytes)
   const statementQueue = new StatementQueue()
   const around: SessionSurroundings = {
     config,
@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       const capacity = application.limits()
       if (capacity.maxTxSetOperations !== operationsKnown) {
         operationsKnown = capacity.maxTxSetOperations
-        limitsOfOutboxes = outboxLimits(capacity)
+        limitsOfOutboxes = outboxLimits(capacity, config.outboundTransactionBytes)
       }
       return limitsOfOutboxes
     },

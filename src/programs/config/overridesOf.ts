@@ -49,7 +49,9 @@ export const overridesOf = (
       ...creditBytesOf(settings)
     },
     advertPeriod: Duration.millis(settings.FLOOD_ADVERT_PERIOD_MS),
-    demandPeriod: Duration.millis(settings.FLOOD_DEMAND_PERIOD_MS)
+    demandPeriod: Duration.millis(settings.FLOOD_DEMAND_PERIOD_MS),
+    demandBackoff: Duration.millis(settings.FLOOD_DEMAND_BACKOFF_DELAY_MS),
+    outboundTransactionBytes: settings.OUTBOUND_TX_QUEUE_BYTE_LIMIT
   }
 }
 

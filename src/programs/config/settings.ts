@@ -297,7 +297,8 @@ const flowControl = {
     unit: "bytes",
     minimum: 1,
     fallback: limits.OUTBOUND_TRANSACTION_BYTES,
-    about: "Bytes of transactions that wait for one peer."
+    about: "Bytes of transactions that wait for one peer.",
+    sets: "outboundTransactionBytes"
   })
 }
 
@@ -320,7 +321,8 @@ const floods = {
     unit: "ms",
     minimum: 1,
     fallback: limits.DEMAND_BACKOFF_MILLIS,
-    about: "The n-th peer is asked for a transaction n times this after the one before."
+    about: "The n-th peer is asked for a transaction n times this after the one before.",
+    sets: "demandBackoff"
   }),
   FLOOD_OP_RATE_PER_LEDGER: factor({
     fallback: limits.FLOOD_RATE_PER_LEDGER,

@@ -124,6 +124,10 @@ export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/s
   transactionFlood: TransactionFlood.pipe(Schema.withConstructorDefault(Effect.succeed("pull" as const))),
   advertPeriod: time(limits.ADVERT_PERIOD_MILLIS),
   demandPeriod: time(limits.DEMAND_PERIOD_MILLIS),
+  /** The next peer is asked for a transaction after this times the number of those asked, two seconds at most. */
+  demandBackoff: time(limits.DEMAND_BACKOFF_MILLIS),
+  /** Bytes of transactions that wait for one peer. Beyond it the oldest of who sent most are shed. */
+  outboundTransactionBytes: positive(limits.OUTBOUND_TRANSACTION_BYTES),
   /** Whether the node shows what it counts among Effect's metrics, under core's names. That costs nothing until somebody looks. */
   metrics: flag(true)
 }) {}

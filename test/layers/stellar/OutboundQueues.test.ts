@@ -5,7 +5,7 @@
  * A name ends in the case of stellar-core's own tests that asks for the same.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as limits from "../../../src/core/stellar/limits.ts"
 import type { StellarMessage } from "../../../src/core/stellar/messages.ts"
@@ -186,6 +186,54 @@ describe("transactions that wait for credit", () => {
     }))
 })
 
+describe("transactions of several senders that wait for credit", () => {
+  it.effect("are shed of who sent most, the oldest first", () =>
+    Effect.gen(function*() {
+      const it = yield* node({ memory: { limits: { maxTxSetOperations: 10 } } })
+      const peer = yield* caller(it, { grant: "none" })
+      const [quiet, loud] = [yield* caller(it, { label: "quiet" }), yield* caller(it, { label: "loud" })]
+      const transactions = Array.from({ length: 18 }, (_, i) => transactionOf(i))
+      for (const own of [0, 1]) yield* it.overlay.broadcast(transactionMessage(own))
+      for (const number of [2, 3, 4]) quiet.sayBytes(transactions[number]!)
+      yield* quiet.ask
+      for (let number = 5; number < 18; number++) loud.sayBytes(transactions[number]!)
+      yield* loud.ask
+      demand(peer, transactions)
+      yield* peer.ask
+      yield* grantAll(peer)
+      assert.deepStrictEqual(numbersHeard(peer, transactions), [0, 1, 2, 3, 4, 13, 14, 15, 16, 17])
+      assert.strictEqual(counterNow(it, "outboxShedTransactions"), 8)
+      assert.strictEqual(counterNow(it, "outboxShedOverShare"), 8)
+    }))
+
+  it.effect("count as nobody's when who sent them has left", () =>
+    Effect.gen(function*() {
+      const it = yield* node({ memory: { limits: { maxTxSetOperations: 4 } } })
+      const peer = yield* caller(it, { grant: "none" })
+      const loud = yield* caller(it, { label: "loud" })
+      const transactions = Array.from({ length: 6 }, (_, i) => transactionOf(i))
+      for (const number of [0, 1, 2]) loud.sayBytes(transactions[number]!)
+      yield* loud.ask
+      yield* it.overlay.disconnect(loud.id)
+      yield* until("it has left", () => it.leaves(loud.id).length > 0)
+      // Who has its place now is not blamed for what it sent, or 0 and 1 would give way.
+      const next = yield* caller(it, { label: "next" })
+      for (const number of [3, 4, 5]) next.sayBytes(transactions[number]!)
+      yield* next.ask
+      demand(peer, transactions)
+      yield* peer.ask
+      yield* grantAll(peer)
+      assert.deepStrictEqual(numbersHeard(peer, transactions), [1, 2, 4, 5])
+    }))
+
+  it.effect("may be as many bytes as were chosen", () =>
+    Effect.gen(function*() {
+      const { heard, it } = yield* demanded({ config: { outboundTransactionBytes: 5000 } }, 9, 1000)
+      assert.deepStrictEqual(heard, [4, 5, 6, 7, 8])
+      assert.strictEqual(counterNow(it, "outboxShedTransactions"), 4)
+    }))
+})
+
 describe("hashes that wait for credit", () => {
   it.effect("are the newest on offer [core: outbound queue filtering / advert demand limit]", () =>
     Effect.gen(function*() {
@@ -220,6 +268,31 @@ describe("hashes that wait for credit", () => {
       assert.deepStrictEqual(heard, hashes.slice(8).map((hash) => [...hash]))
       assert.strictEqual(counterNow(it, "outboxShedDemands"), 8)
     }))
+})
+
+describe("a transaction that two offer", () => {
+  it.effect.each([[undefined, 600], [Duration.millis(1100), 1200]] as const)(
+    "is demanded of the second one after the time that was chosen: %s, and so after %i ms",
+    ([demandBackoff, millis]) =>
+      Effect.gen(function*() {
+        const it = yield* node(demandBackoff === undefined ? {} : { config: { demandBackoff } })
+        const peers = [yield* caller(it, { label: "one" }), yield* caller(it, { label: "two" })]
+        for (const peer of peers) {
+          peer.say({ _tag: "FLOOD_ADVERT", floodAdvert: { txHashes: [hashBytes(transactionOf(1))] } })
+          yield* peer.ask
+        }
+        const demands = Effect.gen(function*() {
+          for (const peer of peers) yield* peer.settle
+          return peers.flatMap((peer) => peer.heardOf("FLOOD_DEMAND")).length
+        })
+        yield* TestClock.adjust("200 millis")
+        assert.strictEqual(yield* demands, 1)
+        yield* TestClock.adjust(millis - 200)
+        assert.strictEqual(yield* demands, 1)
+        yield* TestClock.adjust("200 millis")
+        assert.strictEqual(yield* demands, 2)
+      })
+  )
 })
 
 describe("transactions for a peer that does not read", () => {

@@ -340,6 +340,7 @@ describe("a node in the survey of another", () => {
             has: () => false,
             receive: () => true,
             broadcast: (_kind, _hash, tell) => Number(tell(peer)),
+            bringer: () => -1,
             knows: () => false,
             forget: () => {},
             advance: () => {},
