@@ -91,6 +91,9 @@ export const attempted = (entry: PeerEntry, moment: Moment): PeerEntry => ({
   nextAttemptMillis: afterBackoff(entry.failures, moment)
 })
 
+/** After an attempt that says nothing of the address: its failure is taken back, and the time of the next attempt stays. */
+export const withdrawn = (entry: PeerEntry): PeerEntry => ({ ...entry, failures: Math.max(0, entry.failures - 1) })
+
 /** After a success: no failures, and the back-off of no failures. */
 export const succeeded = (entry: PeerEntry, moment: Moment): PeerEntry => ({
   ...entry,

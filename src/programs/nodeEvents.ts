@@ -66,7 +66,13 @@ export const documentOf = (event: NodeEvent): Readonly<Record<string, unknown>> 
         ...why(event.reason)
       }
     case "ConnectionFailed":
-      return { event: "failed", address: format(event.address), direction: event.direction, ...why(event.reason) }
+      // Two that call each other at once have one connection: the other one has not failed.
+      return {
+        event: event.reason._tag === "SimultaneousDial" ? "tied" : "failed",
+        address: format(event.address),
+        direction: event.direction,
+        ...why(event.reason)
+      }
     case "Banned":
       return { event: "banned", id: event.id }
     case "Unbanned":
@@ -107,6 +113,11 @@ export const textOf = (event: NodeEvent): string => {
     case "PeerLeft":
       return `left ${shortPeerId(event.id)} ${format(event.address)} ${event.direction}: ${sentence(event.reason)}`
     case "ConnectionFailed":
+      if (event.reason._tag === "SimultaneousDial") {
+        return `tied ${shortPeerId(event.reason.id)} ${
+          format(event.address)
+        } ${event.direction}: ${event.reason.advice}`
+      }
       return `failed ${format(event.address)} ${event.direction}: ${sentence(event.reason)}`
     case "Banned":
       return `banned ${event.id}`

@@ -39,6 +39,8 @@ export interface Admission {
   readonly isBanned: (id: PeerId) => Effect.Effect<boolean, DropReason>
   /** Asked when all that can be checked without it is good: `false` means that this peer is here already. */
   readonly admit: (claim: Claim) => Effect.Effect<boolean, DropReason>
+  /** Asked when the peer's AUTH has proven who it is, as acceptor before we say ours. May wait: a rival may be ahead of it. */
+  readonly proven?: (claim: Claim) => Effect.Effect<void, DropReason>
   /** As acceptor: messages that go out right behind our side of the authentication. */
   readonly greetings: (claim: Claim) => Effect.Effect<ReadonlyArray<Uint8Array>, DropReason>
   /** Told of each step, for those who want to show or to time them. */

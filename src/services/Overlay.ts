@@ -125,7 +125,10 @@ export interface OverlayShape<N extends Network> {
   readonly self: N["PeerId"]
   /** Where it listens, if it does. */
   readonly listening: PeerAddress | undefined
-  /** Dials, and completes when the peer is authenticated; fails with why not. A peer that is here already is `AlreadyConnected`, an address `AlreadyConnectedAddress`. */
+  /**
+   * Dials, and completes when the peer is authenticated, on this connection or on one that it opened to us meanwhile; fails with why
+   * not. A peer that is here already is `AlreadyConnected`, an address `AlreadyConnectedAddress`.
+   */
   readonly connect: (address: PeerAddress) => Effect.Effect<N["PeerId"], N["DropReason"]>
   /** Ends the session with this peer; tells whether there was one. Does not wait for the close. */
   readonly disconnect: (id: N["PeerId"]) => Effect.Effect<boolean>

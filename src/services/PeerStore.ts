@@ -48,6 +48,8 @@ export class PeerStore extends Context.Service<PeerStore, {
   readonly observe: (address: PeerAddress, observed: Observed) => Effect.Effect<void, PeerStoreError>
   /** Before an attempt: one failure more, and a back-off by the failures so far. */
   readonly attempt: (address: PeerAddress) => Effect.Effect<void, PeerStoreError>
+  /** After an attempt that was ended from here: one failure less, and the back-off stays. An address without a row stays without. */
+  readonly withdraw: (address: PeerAddress) => Effect.Effect<void, PeerStoreError>
   /**
    * After a handshake on an outbound link: no failures, and the back-off of no failures.
    *

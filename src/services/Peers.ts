@@ -6,14 +6,14 @@
  */
 import type { Stream } from "effect"
 import { Context } from "effect"
+import type { Direction } from "../core/Direction.ts"
 import type { DropReason } from "../core/DropReason.ts"
 import type { ItemHash } from "../core/ItemHash.ts"
 import type { PeerAddress } from "../core/PeerAddress.ts"
 import type { PeerId } from "../core/PeerId.ts"
 import type { Priority } from "../core/Priority.ts"
 
-/** Who opened the connection: they did, or we did. */
-export type Direction = "inbound" | "outbound"
+export type { Direction } from "../core/Direction.ts"
 
 /** An authenticated peer as the rest of the node sees it: a name and a way to say something without waiting. */
 export interface Peer {
@@ -54,6 +54,16 @@ export type PeerChange =
 /** Why a connection is not taken in. */
 export type Refused = "pending-full" | "pending-of-ip-full"
 
+/**
+ * What becomes of a claim.
+ *
+ * - `goes-on`: it is marked.
+ * - `here`: that peer is here already, or waits at the door already.
+ * - `tied`: that peer is here by another connection, which was under way at the same time as this one.
+ * - `undecided`: another connection of that peer is to become a session, or to fail, before this one may go on.
+ */
+export type Claimed = "goes-on" | "here" | "tied" | "undecided"
+
 /** The live sessions. */
 export class Peers extends Context.Service<Peers, {
   /**
@@ -61,8 +71,17 @@ export class Peers extends Context.Service<Peers, {
    * places that are kept for those.
    */
   readonly enter: (direction: Direction, address: PeerAddress, mayBePreferred?: boolean) => Pending | Refused
-  /** Marks whose connection it claims to be; `false` if that peer is here already, pending or authenticated. */
-  readonly claim: (pending: Pending, id: PeerId) => boolean
+  /**
+   * At HELLO: marks whose connection it claims to be, or says why it may not go on; see `core/Rivals`. `weDecide` says that our own id
+   * is the greater one. If it has to wait, `again` is called when it is time to ask again.
+   */
+  readonly claim: (pending: Pending, id: PeerId, weDecide: boolean, again: () => void) => Claimed
+  /** At AUTH, likewise: marks that the connection is proven to be whose it claimed to be. */
+  readonly prove: (pending: Pending, again: () => void) => Claimed
+  /** Whether this peer is here, or is not and does not come by any connection of now. */
+  readonly outcome: (id: PeerId, again: () => void) => "here" | "gone" | "undecided"
+  /** Other connections that claim to be the same peer and are not authenticated. */
+  readonly rivals: (pending: Pending) => ReadonlyArray<Pending>
   /** Whether a further peer of this direction can be taken in. */
   readonly hasSlot: (direction: Direction) => boolean
   /** Takes a slot number for a peer that is about to be authenticated. */

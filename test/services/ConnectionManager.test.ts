@@ -80,6 +80,7 @@ const defaults: Omit<Runtime.ConnectionManagerOptions, "dial" | "feel"> = {
   allowLocalAddresses: false,
   learnedAddresses: 1000,
   sharedAddresses: 50,
+  isAborted: () => false,
   feelerInterval: "120 seconds"
 }
 
@@ -148,7 +149,7 @@ const build = Effect.fnUntraced(function*(settings: Settings = {}): Effect.fn.Re
 
   const promote = (pending: Pending): void => {
     const key = format(pending.address)
-    peers.claim(pending, PeerId(key))
+    peers.claim(pending, PeerId(key), false, () => {})
     peers.promote(pending, {
       id: PeerId(key),
       address: pending.address,
@@ -747,6 +748,17 @@ describe("An address that failed", () => {
       assert.strictEqual((yield* world.store.get(at(1)))?.failures, world.dials.length)
     }))
 
+  it.effect("for what is here, and not there, is left alone as well, and has failed no more often than before", () =>
+    Effect.gen(function*() {
+      const world = yield* build({ knownPeers: [ip(1)], answer: () => "refuses", isAborted: () => true })
+      const record = yield* world.store.get(at(1))
+      assert.isAbove(record?.nextAttemptMillis ?? 0, yield* Clock.currentTimeMillis)
+      yield* wait(60)
+      assert.isAbove(world.dials.length, 4)
+      assert.strictEqual((yield* world.store.get(at(1)))?.failures, 0)
+      assert.strictEqual(world.manager.status().failedDials, 0)
+    }))
+
   it.effect("is dialled again after a start, though its back-off was not over, if it is configured", () =>
     Effect.gen(function*() {
       const failing = (store: PeerStore["Service"]) =>
@@ -768,6 +780,32 @@ describe("An address that failed", () => {
       yield* wait(4)
       assert.strictEqual(world.lookups.length, 2)
       assert.isAtLeast((yield* world.store.get(at(1)))?.failures ?? 0, before)
+    }))
+})
+
+describe("A name and an address that are the same peer", () => {
+  it.effect("are dialled once [elsewhere: host name and IP of the same peer dialled twice]", () =>
+    Effect.gen(function*() {
+      const world = yield* build({
+        knownPeers: ["a.example.org", ip(1), `${ip(1)}:11625`, "b.example.org:11625"],
+        preferredPeers: ["a.example.org"],
+        names: [["a.example.org", ip(1)], ["b.example.org", ip(1)]],
+        answer: () => "silent"
+      })
+      yield* wait(30)
+      assert.deepStrictEqual(dialed(world), [format(at(1))])
+    }))
+
+  it.effect("are dialled once also where one of them is a peer that called us", () =>
+    Effect.gen(function*() {
+      const world = yield* build({
+        firstTickDelay: 1,
+        knownPeers: ["a.example.org", ip(1)],
+        names: [["a.example.org", ip(1)]]
+      })
+      world.join("inbound", at(1))
+      yield* wait(30)
+      assert.deepStrictEqual(dialed(world), [])
     }))
 })
 

@@ -17,7 +17,10 @@ const peersOf = (all: ReadonlyArray<Peer>) =>
     Peers,
     Peers.of({
       enter: () => "pending-full",
-      claim: () => false,
+      claim: () => "here",
+      prove: () => "here",
+      outcome: () => "gone",
+      rivals: () => [],
       hasSlot: () => false,
       takeSlotNumber: () => 0,
       promote: () => {},

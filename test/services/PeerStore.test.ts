@@ -107,13 +107,35 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
       ]
       assert.strictEqual(yield* store.ensure([...wrong, tcpAddress("255.255.255.255", 65_535)]), 1)
       for (const one of wrong) {
-        const updates = [store.observe(one, outbound), store.attempt(one), store.succeed(one), store.reset(one)]
+        const updates = [
+          store.observe(one, outbound),
+          store.attempt(one),
+          store.withdraw(one),
+          store.succeed(one),
+          store.reset(one)
+        ]
         for (const update of updates) {
           assert.strictEqual((yield* Effect.flip(update))._tag, "PeerStoreError")
         }
         assert.isUndefined(yield* store.get(one))
       }
       assert.strictEqual(yield* store.size, 1)
+    })
+  )
+
+  test(
+    "takes back the failure of an attempt that was ended from here, and nothing else of it",
+    Effect.gen(function*() {
+      const store = yield* PeerStore
+      yield* store.withdraw(address(1))
+      assert.strictEqual(yield* store.size, 0)
+      yield* failing(store, address(1), 3)
+      const before = yield* store.get(address(1))
+      assert.strictEqual(before?.failures, 3)
+      yield* store.withdraw(address(1))
+      assert.deepStrictEqual(yield* store.get(address(1)), { ...before, failures: 2 })
+      yield* Effect.repeat(store.withdraw(address(1)), { times: 3 })
+      assert.strictEqual((yield* store.get(address(1)))?.failures, 0)
     })
   )
 

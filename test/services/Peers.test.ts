@@ -47,10 +47,14 @@ const enter = (service: Peers["Service"], direction: Direction, address: PeerAdd
   return entered
 }
 
+/** Claims an identity, as a node with a greater id than that, or with a lesser one. */
+const claim = (service: Peers["Service"], pending: Pending, id: PeerId, weDecide = false) =>
+  service.claim(pending, id, weDecide, () => {})
+
 /** From the door to a peer. */
 const join = (service: Peers["Service"], id: PeerId, direction: Direction, address: PeerAddress) => {
   const pending = enter(service, direction, address)
-  assert.isTrue(service.claim(pending, id))
+  assert.strictEqual(claim(service, pending, id), "goes-on")
   assert.isTrue(service.hasSlot(direction))
   const peer = peerOf(
     id,
@@ -104,24 +108,81 @@ describe("The list of who is here", () => {
     assert.strictEqual(service.enter("inbound", tcpAddress("127.0.0.1", 6)), "pending-full")
   })
 
-  test("lets one connection claim an identity, until that connection has left", (service) => {
-    const [first, second] = [enter(service, "inbound", at(1)), enter(service, "outbound", at(2))]
-    assert.isTrue(service.claim(first, ann))
-    assert.isTrue(service.claim(first, ann))
-    assert.isFalse(service.claim(second, ann))
-    assert.isTrue(service.claim(second, bob))
+  test(
+    "lets one connection of those that call us claim an identity, until it has left [elsewhere: one identity holding many pending slots]",
+    (service) => {
+      const [first, second] = [enter(service, "inbound", at(1)), enter(service, "inbound", at(2))]
+      assert.strictEqual(claim(service, first, ann), "goes-on")
+      assert.strictEqual(claim(service, first, ann), "goes-on")
+      assert.strictEqual(claim(service, second, ann), "here")
+      assert.strictEqual(claim(service, second, bob), "goes-on")
+      service.leave(first, reason)
+      assert.strictEqual(claim(service, first, ann), "here")
+      const third = enter(service, "inbound", at(3))
+      assert.strictEqual(claim(service, third, ann), "goes-on")
+    }
+  )
+
+  test("lets a call of ours and one of theirs claim the same identity, and both prove it where they decide", (service) => {
+    const [theirs, ours] = [enter(service, "inbound", at(1)), enter(service, "outbound", at(2))]
+    assert.strictEqual(claim(service, theirs, ann), "goes-on")
+    assert.strictEqual(claim(service, ours, ann), "goes-on")
+    assert.deepStrictEqual(service.rivals(ours), [theirs])
+    assert.strictEqual(service.prove(theirs, () => {}), "goes-on")
+    let asked = 0
+    assert.strictEqual(service.prove(ours, () => asked++), "undecided")
+    service.promote(theirs, peerOf(ann, "inbound", at(1), service.takeSlotNumber()))
+    assert.strictEqual(asked, 1)
+    assert.strictEqual(service.prove(ours, () => {}), "tied")
+    assert.deepStrictEqual([service.rivals(theirs), service.rivals(ours)], [[ours], []])
+  })
+
+  test("has a proven call of theirs wait for an unproven one of ours about which we decide", (service) => {
+    const [theirs, ours] = [enter(service, "inbound", at(1)), enter(service, "outbound", at(2))]
+    claim(service, ours, ann, true)
+    claim(service, theirs, ann, true)
+    const asked: Array<string> = []
+    assert.strictEqual(service.prove(theirs, () => asked.push(service.prove(theirs, () => {}))), "undecided")
+    service.leave(ours, reason)
+    assert.deepStrictEqual(asked, ["goes-on"])
+  })
+
+  test("has a second call of ours to the same identity wait for the first", (service) => {
+    const [first, second] = [enter(service, "outbound", at(1)), enter(service, "outbound", at(2))]
+    claim(service, first, ann)
+    const asked: Array<string> = []
+    assert.strictEqual(service.claim(second, ann, true, () => asked.push(claim(service, second, ann))), "undecided")
     service.leave(first, reason)
-    assert.isFalse(service.claim(first, ann))
-    const third = enter(service, "inbound", at(3))
-    assert.isTrue(service.claim(third, ann))
+    assert.deepStrictEqual(asked, ["goes-on"])
+    const third = enter(service, "outbound", at(3))
+    assert.strictEqual(service.claim(third, ann, true, () => asked.push(claim(service, third, ann))), "undecided")
+    service.promote(second, peerOf(ann, "outbound", at(2), service.takeSlotNumber()))
+    assert.deepStrictEqual(asked, ["goes-on", "tied"])
+    service.leave(third, reason)
+    const fourth = enter(service, "outbound", at(4))
+    assert.strictEqual(claim(service, fourth, ann), "here")
+  })
+
+  test("says of an identity whether it is here, or on its way, or neither", (service) => {
+    let asked = 0
+    assert.strictEqual(service.outcome(ann, () => asked++), "gone")
+    const pending = enter(service, "inbound", at(1))
+    claim(service, pending, ann)
+    assert.strictEqual(service.outcome(ann, () => asked++), "undecided")
+    service.promote(pending, peerOf(ann, "inbound", at(1), service.takeSlotNumber()))
+    assert.strictEqual(asked, 1)
+    assert.strictEqual(service.outcome(ann, () => asked++), "here")
+    service.leave(pending, reason)
+    assert.strictEqual(service.outcome(ann, () => asked++), "gone")
+    assert.strictEqual(asked, 1)
   })
 
   test("refuses the identity of an authenticated peer, in either direction", (service) => {
     const { pending } = join(service, ann, "inbound", at(1))
     const second = enter(service, "outbound", at(2))
-    assert.isFalse(service.claim(second, ann))
+    assert.strictEqual(claim(service, second, ann), "here")
     service.leave(pending, reason)
-    assert.isTrue(service.claim(second, ann))
+    assert.strictEqual(claim(service, second, ann), "goes-on")
   })
 
   test("keeps the slots of the two directions apart", (service) => {
@@ -156,7 +217,7 @@ describe("The list of who is here", () => {
 
   test("finds a peer by its identity only once it is authenticated", (service) => {
     const pending = enter(service, "inbound", at(1))
-    service.claim(pending, ann)
+    claim(service, pending, ann)
     assert.isUndefined(service.byId(ann))
     const peer = peerOf(ann, "inbound", at(1), service.takeSlotNumber())
     service.promote(pending, peer)
@@ -181,7 +242,7 @@ describe("The list of who is here", () => {
 
   test("knows the called address also of a peer that says it listens elsewhere", (service) => {
     const pending = enter(service, "outbound", at(1))
-    service.claim(pending, ann)
+    claim(service, pending, ann)
     service.promote(pending, peerOf(ann, "outbound", at(1, 9), service.takeSlotNumber()))
     assert.isTrue(service.isConnected(at(1)))
     assert.isTrue(service.isConnected(at(1, 9)))
@@ -207,6 +268,18 @@ describe("The list of who is here", () => {
     assert.deepStrictEqual(service.counts(), { inbound: 0, outbound: 0, pendingInbound: 1, pendingOutbound: 0 })
   })
 
+  test("refuses to promote a second connection of a peer", (service) => {
+    join(service, ann, "inbound", at(1))
+    const second = enter(service, "inbound", at(2))
+    claim(service, second, ann)
+    assert.throws(() => service.promote(second, peerOf(ann, "inbound", at(2), service.takeSlotNumber())), /not claimed/)
+    const [theirs, ours] = [enter(service, "inbound", at(3)), enter(service, "outbound", at(4))]
+    claim(service, theirs, bob)
+    claim(service, ours, bob)
+    service.promote(theirs, peerOf(bob, "inbound", at(3), service.takeSlotNumber()))
+    assert.throws(() => service.promote(ours, peerOf(bob, "outbound", at(4), service.takeSlotNumber())), /here already/)
+  })
+
   test("refuses to promote what would break its limits without a sign", (service) => {
     const promote = (pending: Pending, peer: Peer) => () => service.promote(pending, peer)
     const gone = enter(service, "inbound", at(1))
@@ -214,13 +287,13 @@ describe("The list of who is here", () => {
     assert.throws(promote(gone, peerOf(ann, "inbound", at(1), service.takeSlotNumber())), /not pending/)
     const unclaimed = enter(service, "inbound", at(1))
     assert.throws(promote(unclaimed, peerOf(ann, "inbound", at(1), 0)), /not claimed/)
-    service.claim(unclaimed, ann)
-    assert.throws(() => service.claim(unclaimed, bob), /as well/)
+    claim(service, unclaimed, ann)
+    assert.throws(() => claim(service, unclaimed, bob), /as well/)
     assert.throws(promote(unclaimed, peerOf(ann, "inbound", at(1), 7)), /not taken/)
     service.promote(unclaimed, peerOf(ann, "inbound", at(1), 0))
     assert.throws(promote(unclaimed, peerOf(ann, "inbound", at(1), 0)), /not pending/)
     const full = enter(service, "outbound", at(2))
-    service.claim(full, bob)
+    claim(service, full, bob)
     assert.throws(promote(full, peerOf(bob, "outbound", at(2), service.takeSlotNumber())), /no slot/)
   }, { maxOutbound: 0 })
 
@@ -323,14 +396,26 @@ describe("The list of who is here, under 10,000 random operations", () => {
             case 2: {
               if (row === undefined || row.id !== undefined) return
               const id = pick(random, ids) ?? ann
-              const isHere = rows.some((one) => one.id === id)
-              assert.strictEqual(service.claim(row.pending, id), !isHere)
-              happened[isHere ? "notClaimed" : "claimed"]++
-              if (!isHere) row.id = id
+              const { direction } = row.pending
+              const others = rows.filter((one) => one.id === id)
+              const isHere = others.some(({ peer, pending }) =>
+                peer !== undefined || (direction === "inbound" && pending.direction === "inbound")
+              )
+              const waits = !isHere
+                && others.some(({ pending }) => direction === "outbound" && pending.direction === "outbound")
+              const answer = claim(service, row.pending, id)
+              if (isHere) assert.include(["here", "tied"], answer)
+              else assert.strictEqual(answer, waits ? "undecided" : "goes-on")
+              happened[isHere || waits ? "notClaimed" : "claimed"]++
+              if (answer === "goes-on") row.id = id
               return
             }
             case 3: {
-              const ready = pick(random, rows.filter((one) => one.id !== undefined && one.peer === undefined))
+              const isAlone = ({ id }: Row) => !rows.some((one) => one.id === id && one.peer !== undefined)
+              const ready = pick(
+                random,
+                rows.filter((one) => one.id !== undefined && one.peer === undefined && isAlone(one))
+              )
               if (ready === undefined || ready.id === undefined) return
               const { address, direction } = ready.pending
               const most = direction === "inbound" ? defaults.maxInbound : defaults.maxOutbound

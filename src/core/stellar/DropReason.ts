@@ -5,7 +5,9 @@
  * laid side by side; the advice is ours.
  */
 import { bug, type CommonDropReason, type DropReason, type LastWords } from "../DropReason.ts"
+import type { PeerId } from "../PeerId.ts"
 import { ErrorCode } from "./messages/handshake.ts"
+import { shortPeerId } from "./StrKey.ts"
 
 /** The name of an ERROR_MSG's code, as core logs it. */
 export const errorCodeName = (code: number): string =>
@@ -213,6 +215,12 @@ export interface AlreadyConnected extends DropReason {
   readonly _tag: "AlreadyConnected"
 }
 
+/** We and the peer called each other at once, and the other connection is kept: nothing failed. */
+export interface SimultaneousDial extends DropReason {
+  readonly _tag: "SimultaneousDial"
+  readonly id: PeerId
+}
+
 /** Another message than HELLO, AUTH or ERROR_MSG came before the handshake was done. */
 export interface BeforeHandshake extends DropReason {
   readonly _tag: "BeforeHandshake"
@@ -229,7 +237,13 @@ export interface RemoteError extends DropReason {
 }
 
 /** Why a Stellar peer left. */
-export type StellarDropReason = CommonDropReason | PlainDropReason | AlreadyConnected | BeforeHandshake | RemoteError
+export type StellarDropReason =
+  | CommonDropReason
+  | PlainDropReason
+  | AlreadyConnected
+  | SimultaneousDial
+  | BeforeHandshake
+  | RemoteError
 
 const lastWordsOf = (row: Row): { readonly lastWords?: LastWords } =>
   row.code === undefined ? {} : { lastWords: { code: row.code, text: row.text } }
@@ -255,6 +269,19 @@ export const alreadyConnected = (shortId: string): AlreadyConnected => {
     text,
     advice: "There is a connection with this node already: nothing to do.",
     lastWords: { code: ErrorCode.ERR_CONF, text }
+  }
+}
+
+/** `endedBy` says which side has let this connection go; the other one of the two has read so, and is not answered. */
+export const simultaneousDial = (id: PeerId, endedBy: "us" | "them"): SimultaneousDial => {
+  const text = alreadyConnected(shortPeerId(id)).text
+  return {
+    _tag: "SimultaneousDial",
+    endedBy,
+    id,
+    text,
+    advice: "This node and the peer called each other at once, and one of the two connections is kept: nothing to do.",
+    ...(endedBy === "us" ? { lastWords: { code: ErrorCode.ERR_CONF, text } } : {})
   }
 }
 
@@ -302,6 +329,26 @@ export const remoteError = (code: number, text: string): RemoteError => {
   }
 }
 
+/** Whether the peer says that it has another connection with us. As everything in last words, this is not authenticated. */
+export const saysAlreadyConnected = ({ saidText }: RemoteError): boolean =>
+  saidText.startsWith("already*connected peer")
+
+/**
+ * Whether an attempt ended for what is here, or for what was decided here, so that it says nothing of the address: it is not to count
+ * as its failure. A second way to a peer that is here counts, or it would be tried for ever.
+ */
+export const isAborted = ({ _tag }: DropReason): boolean => aborts.has(_tag)
+
+const aborts: ReadonlySet<string> = new Set<StellarDropReason["_tag"]>([
+  "SimultaneousDial",
+  "AlreadyConnectedAddress",
+  "OutboundFull",
+  "PeerRejected",
+  "Shutdown",
+  "DroppedByUser",
+  "StoreFailed"
+])
+
 const otherTags: ReadonlySet<string> = new Set<Exclude<StellarDropReason["_tag"], RowTag>>([
   "ConnectFailed",
   "LinkLost",
@@ -309,6 +356,7 @@ const otherTags: ReadonlySet<string> = new Set<Exclude<StellarDropReason["_tag"]
   "IdleTimeout",
   "Bug",
   "AlreadyConnected",
+  "SimultaneousDial",
   "BeforeHandshake",
   "RemoteError"
 ])

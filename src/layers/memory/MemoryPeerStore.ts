@@ -208,6 +208,13 @@ export const make = (options?: Book.PeerBookOptions, over?: PeerTable): Effect.E
           )
           : update("observe", address, "own", (entry) => Book.observed(entry, observation)),
       attempt: (address) => update("attempt", address, "own", Book.attempted),
+      withdraw: (address) =>
+        Effect.suspend(() => {
+          if (!Book.canBeEntered(address)) return Effect.fail(refused("withdraw", address))
+          const known = find(address)
+          if (known !== undefined) write(address, Book.withdrawn(known))
+          return Effect.void
+        }),
       succeed: (address) => succeed("succeed", address),
       reset: (address) => update("reset", address, "own", Book.reset, () => configured.add(address)),
       get: (address) => Effect.sync(() => find(address)),

@@ -357,6 +357,12 @@ export const make = Effect.fnUntraced(function*(
         )
         : update("observe", address, "own", (entry) => Book.observed(entry, observation)),
     attempt: (address) => update("attempt", address, "own", Book.attempted),
+    withdraw: (address) =>
+      about("withdraw", address, () =>
+        Effect.flatMap(
+          find(address),
+          (known) => known === undefined ? Effect.void : Effect.asVoid(write(address, Book.withdrawn(known)))
+        )),
     succeed: (address) => succeed("succeed", address),
     reset: (address) => update("reset", address, "own", Book.reset, () => Effect.sync(() => configured.add(address))),
     get: (address) => stored("get", find(address)),

@@ -5,7 +5,8 @@ import { Effect, Layer } from "effect"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import { format } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
-import type { Direction, Peer, PeerChange, Pending } from "../../services/Peers.ts"
+import { fateAtAuth, fateAtHello, type Rival, type Stage, stageAtHello } from "../../core/Rivals.ts"
+import type { Claimed, Direction, Peer, PeerChange, Pending } from "../../services/Peers.ts"
 import { Peers } from "../../services/Peers.ts"
 import * as Tap from "./Tap.ts"
 
@@ -31,12 +32,26 @@ export interface PeersOptions {
 
 /** What a connection holds as long as it is here. */
 interface Connection {
+  readonly pending: Pending
+  /** When it came, as a number that only rises. */
+  readonly since: number
   /** Whether it counts among the pending ones of its IP. */
   readonly countsForIp: boolean
   /** Whom it claims to be, once it has said so. */
   id: PeerId | undefined
+  /** How sure that is. */
+  stage: Stage
   /** What it has become, once it is authenticated. */
   peer: Peer | undefined
+  /** When it became that. */
+  peerSince: number
+}
+
+/** The connections of one identity. */
+interface Identity {
+  readonly connections: Set<Connection>
+  /** Who is to be told when one of them becomes a peer, or leaves. */
+  waiting: Array<() => void>
 }
 
 /** How many hold each key; keys that nobody holds are not kept. */
@@ -60,7 +75,8 @@ class Tally {
 
 const make = (options: PeersOptions): Peers["Service"] => {
   const connections = new Map<Pending, Connection>()
-  const claimed = new Map<PeerId, Connection>()
+  const identities = new Map<PeerId, Identity>()
+  let moments = 0
   const peers = new Set<Peer>()
   const pendingOfIp = new Tally()
   const listening = new Tally()
@@ -84,6 +100,40 @@ const make = (options: PeersOptions): Peers["Service"] => {
     if (connection.countsForIp) pendingOfIp.remove(address.ip)
   }
 
+  const rivalsOf = (connection: Connection, id: PeerId): ReadonlyArray<Connection> =>
+    Array.from(identities.get(id)?.connections ?? []).filter((other) => other !== connection)
+
+  const asRival = ({ pending: { direction }, stage }: Connection): Rival => ({ direction, stage })
+
+  /** Has somebody asked again when there is news of this identity. */
+  const wait = (id: PeerId, again: () => void): "undecided" => {
+    identities.get(id)?.waiting.push(again)
+    return "undecided"
+  }
+
+  const decide = (identity: Identity): void => {
+    const { waiting } = identity
+    identity.waiting = []
+    for (const again of waiting) again()
+  }
+
+  /** Who is refused was too late, or was under way when the other one became a peer. */
+  const refusedFor = (connection: Connection, rivals: ReadonlyArray<Connection>): Claimed =>
+    rivals.some(({ peer, peerSince }) => peer !== undefined && peerSince > connection.since) ? "tied" : "here"
+
+  const ofPeer = (id: PeerId): Peer | undefined => {
+    for (const { peer } of identities.get(id)?.connections ?? []) if (peer !== undefined) return peer
+    return undefined
+  }
+
+  const forget = (connection: Connection, id: PeerId): void => {
+    const identity = identities.get(id)
+    if (identity === undefined) return
+    identity.connections.delete(connection)
+    if (identity.connections.size === 0) identities.delete(id)
+    decide(identity)
+  }
+
   return Peers.of({
     enter: (direction, address, mayBePreferred = false) => {
       const extra = mayBePreferred && direction === "inbound" ? options.pendingInboundExtra : 0
@@ -91,7 +141,15 @@ const make = (options: PeersOptions): Peers["Service"] => {
       const countsForIp = !options.isExempt(address)
       if (countsForIp && pendingOfIp.of(address.ip) >= options.maxPendingPerIp) return "pending-of-ip-full"
       const entered: Pending = { direction, address }
-      connections.set(entered, { countsForIp, id: undefined, peer: undefined })
+      connections.set(entered, {
+        pending: entered,
+        since: ++moments,
+        countsForIp,
+        id: undefined,
+        stage: "claimed",
+        peer: undefined,
+        peerSince: 0
+      })
       pending[direction]++
       if (countsForIp) pendingOfIp.add(address.ip)
       // Who called us listens at another port than its socket's: where, it says when it is a peer.
@@ -99,17 +157,46 @@ const make = (options: PeersOptions): Peers["Service"] => {
       return entered
     },
 
-    claim: (entered, id) => {
+    claim: (entered, id, weDecide, again) => {
       const connection = connections.get(entered)
-      if (connection === undefined) return false
-      const holder = claimed.get(id)
-      if (holder !== undefined) return holder === connection
+      if (connection === undefined) return "here"
+      if (connection.id === id) return "goes-on"
       if (connection.id !== undefined) {
         throw new Error(`a connection that claims to be ${connection.id} claims to be ${id} as well`)
       }
+      const rivals = rivalsOf(connection, id)
+      const fate = fateAtHello(entered.direction, rivals.map(asRival))
+      if (fate === "waits") return wait(id, again)
+      if (fate === "refused") return refusedFor(connection, rivals)
       connection.id = id
-      claimed.set(id, connection)
-      return true
+      connection.stage = stageAtHello(entered.direction, weDecide)
+      const identity = identities.get(id) ?? { connections: new Set(), waiting: [] }
+      identities.set(id, identity)
+      identity.connections.add(connection)
+      return "goes-on"
+    },
+
+    prove: (entered, again) => {
+      const connection = connections.get(entered)
+      if (connection === undefined) return "here"
+      if (connection.id === undefined) throw new Error("a connection proves to be whom it did not claim to be")
+      const rivals = rivalsOf(connection, connection.id)
+      const fate = fateAtAuth(rivals.map(asRival))
+      if (fate === "waits") return wait(connection.id, again)
+      if (fate === "refused") return refusedFor(connection, rivals)
+      connection.stage = "proven"
+      return "goes-on"
+    },
+
+    outcome: (id, again) => {
+      if (ofPeer(id) !== undefined) return "here"
+      return identities.has(id) ? wait(id, again) : "gone"
+    },
+
+    rivals: (entered) => {
+      const connection = connections.get(entered)
+      if (connection?.id === undefined) return []
+      return rivalsOf(connection, connection.id).flatMap(({ peer, pending }) => peer === undefined ? [pending] : [])
     },
 
     hasSlot,
@@ -126,35 +213,43 @@ const make = (options: PeersOptions): Peers["Service"] => {
       // Each of these would break the limits, or the bit sets, without a sign.
       if (connection === undefined || connection.peer !== undefined) throw new Error(`${peer.id} is not pending`)
       if (connection.id !== peer.id) throw new Error(`${peer.id} was not claimed by its connection`)
+      if (ofPeer(peer.id) !== undefined) throw new Error(`${peer.id} is here already`)
       if (slots[peer.slot] !== true) throw new Error(`${peer.id} has a slot number that was not taken`)
       if (!hasSlot(peer.direction)) throw new Error(`there is no slot for ${peer.id}`)
       endPending(entered, connection)
       authenticated[peer.direction]++
       connection.peer = peer
+      connection.peerSince = ++moments
+      connection.stage = "session"
       peers.add(peer)
       listening.add(format(peer.address))
       all = undefined
       changes.publish({ _tag: "PeerJoined", peer })
+      const identity = identities.get(peer.id)
+      if (identity !== undefined) decide(identity)
     },
 
     leave: (entered, reason) => {
       const connection = connections.get(entered)
       if (connection === undefined) return
       connections.delete(entered)
-      if (connection.id !== undefined) claimed.delete(connection.id)
       if (entered.direction === "outbound") listening.remove(format(entered.address))
-      const { peer } = connection
-      if (peer === undefined) return endPending(entered, connection)
-      authenticated[peer.direction]--
-      peers.delete(peer)
-      listening.remove(format(peer.address))
-      slots[peer.slot] = false
-      all = undefined
-      changes.publish({ _tag: "PeerLeft", peer, reason })
+      const { id, peer } = connection
+      if (peer === undefined) endPending(entered, connection)
+      else {
+        authenticated[peer.direction]--
+        peers.delete(peer)
+        listening.remove(format(peer.address))
+        slots[peer.slot] = false
+        all = undefined
+        changes.publish({ _tag: "PeerLeft", peer, reason })
+      }
+      // Last, for it wakes who waited for this.
+      if (id !== undefined) forget(connection, id)
     },
 
     all: () => all ??= Array.from(peers),
-    byId: (id) => claimed.get(id)?.peer,
+    byId: ofPeer,
     isConnected: (address) => listening.of(format(address)) > 0,
     counts: () => ({
       inbound: authenticated.inbound,

@@ -49,6 +49,7 @@ const peerStoreOn = (mount: Mount, store: PeerStore["Service"]): PeerStore["Serv
     learn: (addresses, source) => write("learn", store.learn(addresses, source)),
     observe: (address, observed) => write("observe", store.observe(address, observed)),
     attempt: (address) => write("attempt", store.attempt(address)),
+    withdraw: (address) => write("withdraw", store.withdraw(address)),
     succeed: (address) => write("succeed", store.succeed(address)),
     reset: (address) => write("reset", store.reset(address)),
     get: (address) => read("get", store.get(address)),

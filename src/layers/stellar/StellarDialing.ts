@@ -21,6 +21,8 @@ export interface Attempt {
   readonly onAuthenticated: (id: PeerId) => void
   /** Why it ends, if it is interrupted before there is a session. */
   readonly interruptedFor: () => DropReason
+  /** Told why it ended. */
+  readonly onEnded: (reason: DropReason) => void
 }
 
 /** What a call needs of the node around it. */
@@ -62,13 +64,17 @@ export const make = (around: DialingSurroundings): Pick<PeerSupervisor["Service"
       counters.outboundAttempted += 1
       const answer = Deferred.makeUnsafe<PeerId, StellarDropReason>()
       let isUnwanted = false
+      let endedFor: DropReason | undefined
       const interruptedFor = () => isUnwanted ? Drop.DroppedByUser : Drop.Shutdown
       events.publish({ _tag: "Dialing", address })
       const attempt = Effect.gen(function*() {
         const link = yield* Effect.mapError(call(address), noLink)
         const reason = yield* around.runSession(link, pending, {
           onAuthenticated: (id) => Deferred.doneUnsafe(answer, Exit.succeed(id)),
-          interruptedFor
+          interruptedFor,
+          onEnded: (reason) => {
+            endedFor = reason
+          }
         })
         return yield* Effect.fail(reason)
       }).pipe(
@@ -77,7 +83,8 @@ export const make = (around: DialingSurroundings): Pick<PeerSupervisor["Service"
         Effect.ignoreCause
       )
       const conclude = (exit: Exit.Exit<never, DropReason>): void => {
-        const reason = asStellarDrop(reasonOf(exit, interruptedFor))
+        // A session that was interrupted has its own reason, which its fiber does not live to give.
+        const reason = asStellarDrop(endedFor ?? reasonOf(exit, interruptedFor))
         around.failed(pending, reason)
         Deferred.doneUnsafe(answer, Exit.fail(reason))
       }

@@ -151,6 +151,7 @@ export const make = Effect.fnUntraced(function*(options: HandshakeOptions) {
     }
     const auth = yield* Effect.flatMap(frames.next, (frame) => fromResult(authIn(channel, frame)))
     admission.onStep?.("auth-received", claim)
+    if (admission.proven !== undefined) yield* admission.proven(claim)
     frames.decoder.setLimit(framing.maxBodyBytes)
     if (role === "acceptor") {
       yield* say([authMessage, ...(yield* admission.greetings(claim))])

@@ -16,6 +16,7 @@ import {
 import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
 import { PeerId } from "../../core/PeerId.ts"
 import { isLoopback } from "../../core/RoutableAddress.ts"
+import { isAborted } from "../../core/stellar/DropReason.ts"
 import { hashesPerAdvert, hashesPerDemand, queueLength } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
 import { itemQuery } from "../../core/stellar/HotMessages.ts"
@@ -230,6 +231,7 @@ const connectionManager = (config: StellarConfig, ready: Deferred.Deferred<PeerS
       learnedAddresses: limits.LEARNED_ADDRESSES,
       sharedAddresses: limits.PEERS_TO_SEND,
       dial: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.dial(address)),
+      isAborted,
       feelerInterval: Duration.millis(FEELER_INTERVAL_MILLIS),
       feel: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.feel(address))
     })))

@@ -17,10 +17,12 @@ import { ConnectionManager } from "../../services/ConnectionManager.ts"
 import { NodeIdentity } from "../../services/NodeIdentity.ts"
 import { MessageRefused } from "../../services/Overlay.ts"
 import { OwnAddress } from "../../services/OwnAddress.ts"
+import { Peers } from "../../services/Peers.ts"
 import { Application } from "../../services/stellar/Application.ts"
 import { Overlay } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import { Survey } from "../../services/stellar/Survey.ts"
+import { untilDecided } from "../runtime/untilDecided.ts"
 
 const refused = (reason: MessageRefused["reason"], message: string) =>
   Effect.fail(new MessageRefused({ reason, message }))
@@ -73,13 +75,22 @@ export const make = Effect.gen(function*() {
   const banList = yield* BanList
   const application = yield* Application
   const survey = yield* Survey
+  const peers = yield* Peers
   // Nothing is asked of it here: a node whose face is up also looks for peers.
   yield* ConnectionManager
+
+  /** Who called us while we called them is connected all the same, or will be at once. */
+  const connect: Overlay["Service"]["connect"] = (address) =>
+    Effect.catchTag(supervisor.dial(address), "SimultaneousDial", (reason) =>
+      Effect.flatMap(
+        untilDecided((again) => peers.outcome(reason.id, again)),
+        (outcome) => outcome === "here" ? Effect.succeed(reason.id) : Effect.fail(reason)
+      ))
 
   return Overlay.of({
     self: identity.peerId,
     listening: ownAddress.listening(),
-    connect: supervisor.dial,
+    connect,
     disconnect: (id) => Effect.sync(() => supervisor.drop(id, Drop.DroppedByUser)),
     ban: Effect.fn("Overlay.ban")(function*(id, options) {
       yield* banList.ban(id, options)

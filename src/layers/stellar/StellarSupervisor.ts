@@ -11,7 +11,13 @@ import type { DropReason } from "../../core/DropReason.ts"
 import { NO_SENDER } from "../../core/Outbox.ts"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
-import { asStellarDrop, Drop, type StellarDropReason } from "../../core/stellar/DropReason.ts"
+import {
+  asStellarDrop,
+  Drop,
+  saysAlreadyConnected,
+  simultaneousDial,
+  type StellarDropReason
+} from "../../core/stellar/DropReason.ts"
 import { outboxLimits } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority, priorityOf } from "../../core/stellar/FloodPriority.ts"
 import * as limits from "../../core/stellar/limits.ts"
@@ -30,7 +36,7 @@ import { ItemFetcher } from "../../services/ItemFetcher.ts"
 import { NodeIdentity } from "../../services/NodeIdentity.ts"
 import type { OverlayEvent, Received } from "../../services/Overlay.ts"
 import { OwnAddress } from "../../services/OwnAddress.ts"
-import { type Direction, type Peer, Peers, type Pending } from "../../services/Peers.ts"
+import { type Claimed, type Direction, type Peer, Peers, type Pending } from "../../services/Peers.ts"
 import { type Observed, PeerStore } from "../../services/PeerStore.ts"
 import { PullFlood } from "../../services/PullFlood.ts"
 import { Application } from "../../services/stellar/Application.ts"
@@ -42,6 +48,7 @@ import { type Link, Transport } from "../../services/Transport.ts"
 import { SharedSealBuffer } from "../runtime/SealBuffer.ts"
 import { bugOf, supervise } from "../runtime/Supervision.ts"
 import * as Tap from "../runtime/Tap.ts"
+import { untilDecided } from "../runtime/untilDecided.ts"
 import { nodeDispatcher } from "../runtime/Wake.ts"
 import { encoded } from "./encoded.ts"
 import { FloodIntake } from "./FloodIntake.ts"
@@ -52,7 +59,18 @@ import { StellarFetching } from "./StellarFetching.ts"
 import { type SessionSurroundings, StellarSession } from "./StellarSession.ts"
 import * as StellarSlots from "./StellarSlots.ts"
 
-const accepted: StellarDialing.Attempt = { onAuthenticated: () => {}, interruptedFor: () => Drop.Shutdown }
+const accepted: StellarDialing.Attempt = {
+  onAuthenticated: () => {},
+  interruptedFor: () => Drop.Shutdown,
+  onEnded: () => {}
+}
+
+/** A handshake behind its HELLO. */
+interface Claimant {
+  readonly id: PeerId
+  readonly listensAt: PeerAddress | undefined
+  readonly end: (reason: DropReason) => void
+}
 
 const isSession = (peer: Peer): peer is StellarSession => peer instanceof StellarSession
 
@@ -107,8 +125,8 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
 
   const counters = makeCounters()
   const tallies = makeMessageTallies()
-  /** Handshakes that have asked whether this node is banned, and how each is ended. */
-  const claimants = new Map<Pending, { readonly id: PeerId; readonly evict: () => void }>()
+  /** Handshakes that have asked whether this node is banned: whose each is, where that listens, and how it is ended from outside. */
+  const claimants = new Map<Pending, Claimant>()
   /** Connections whose end is an event already. */
   const told = new WeakSet<Pending>()
   /** How many connections ended for each reason, by its tag: those are a closed set. */
@@ -179,20 +197,23 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       Effect.mapError((): DropReason => Drop.StoreFailed)
     )
 
-  const admissionOf = (pending: Pending, evict: () => void): Admission => ({
+  const admissionOf = (pending: Pending, end: (reason: DropReason) => void): Admission => ({
     listeningPort: ownAddress.announcedPort(),
     // Entered before the list is asked: a ban that comes behind the answer finds who is to go.
     isBanned: (id) =>
       Effect.suspend(() => {
-        claimants.set(pending, { id, evict })
+        claimants.set(pending, { id, end, listensAt: undefined })
         return ofStore(banList.isBanned(id))
       }),
     // Marked in the turn in which it is asked, behind the book: two who come at once cannot both be told yes.
-    admit: (claim) =>
-      Effect.map(
-        ofStore(peerStore.observe(claim.address, observedOf(claim.address, pending.direction))),
-        () => peers.claim(pending, claim.id)
-      ),
+    admit: ({ address, id }) => {
+      claimants.set(pending, { id, end, listensAt: address })
+      return Effect.flatMap(
+        ofStore(peerStore.observe(address, observedOf(address, pending.direction))),
+        () => allowed(id, untilDecided((again) => peers.claim(pending, id, identity.peerId > id, again)))
+      )
+    },
+    proven: (claim) => Effect.asVoid(allowed(claim.id, untilDecided((again) => peers.prove(pending, again)))),
     greetings: (claim) =>
       Effect.map(ofStore(connections.addressesFor(claim.address)), (addresses) => {
         const messages = peersMessages(addresses)
@@ -204,6 +225,27 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       messages[step.startsWith("hello") ? MessageType.HELLO : MessageType.AUTH]! += 1
     }
   })
+
+  const allowed = (
+    id: PeerId,
+    claimed: Effect.Effect<Exclude<Claimed, "undecided">>
+  ): Effect.Effect<boolean, DropReason> =>
+    Effect.flatMap(
+      claimed,
+      (answer) => answer === "tied" ? Effect.fail(simultaneousDial(id, "us")) : Effect.succeed(answer === "goes-on")
+    )
+
+  /** A peer that refuses this connection for the sake of the other one may say so before we have taken the other one in. */
+  const toldOfRival = (pending: Pending) => (reason: DropReason): DropReason => {
+    const known = asStellarDrop(reason)
+    const claimant = claimants.get(pending)
+    if (known._tag !== "RemoteError" || claimant === undefined || !saysAlreadyConnected(known)) return reason
+    const { id, listensAt } = claimant
+    // A call of ours to where it listens may not have been answered yet, and still be the one that the peer means.
+    const isCalled = pending.direction === "inbound" && listensAt !== undefined && peers.isConnected(listensAt)
+    const hasRival = isCalled || peers.byId(id) !== undefined || peers.rivals(pending).length > 0
+    return hasRival ? simultaneousDial(id, "them") : reason
+  }
 
   const observedOf = (address: PeerAddress, direction: Direction): Observed => {
     if (connections.configured(address) === "preferred") return { kind: "preferred" }
@@ -218,17 +260,20 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       link: Link,
       role: Role,
       pending: Pending,
-      { interruptedFor, onAuthenticated }: StellarDialing.Attempt = accepted
+      { interruptedFor, onAuthenticated, onEnded }: StellarDialing.Attempt = accepted
     ) {
       let session: StellarSession | undefined
-      let evicted: DropReason | undefined
+      let endedFor: DropReason | undefined
       const body = Effect.gen(function*() {
         const fiber = yield* Effect.fiber
-        const evict = (): void => {
-          evicted = Drop.Banned
+        const end = (reason: DropReason): void => {
+          endedFor ??= reason
           fiber.interruptUnsafe()
         }
-        const established = yield* handshake.open(link, role, admissionOf(pending, evict))
+        const established = yield* Effect.mapError(
+          handshake.open(link, role, admissionOf(pending, end)),
+          toldOfRival(pending)
+        )
         if (role === "caller") yield* ofStore(peerStore.succeed(established.claim.address))
         const pingSeed = yield* random.randomBytes(PING_BYTES)
         // The slot is there in the turn in which there is no obstacle, and is taken in the same one.
@@ -244,8 +289,11 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       return yield* supervise({
         link,
         body,
-        interruptedFor: () => session?.failure ?? evicted ?? interruptedFor(),
-        ended: (reason) => farewell(session, pending, link.remoteAddress, asStellarDrop(reason)),
+        interruptedFor: () => session?.failure ?? endedFor ?? interruptedFor(),
+        ended: (reason) => {
+          onEnded(reason)
+          farewell(session, pending, link.remoteAddress, asStellarDrop(reason))
+        },
         tidyUp: Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip))),
         lastWords,
         closeDeadline
@@ -275,6 +323,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     survey.join(session)
     itemFetcher.join(session)
     events.publish({ _tag: "PeerJoined", peer: session.info() })
+    for (const rival of peers.rivals(pending)) claimants.get(rival)?.end(simultaneousDial(session.id, "us"))
     return session
   }
 
@@ -300,7 +349,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     told.add(pending)
     const { direction } = pending
     counters[direction === "inbound" ? "inboundDropped" : "outboundDropped"] += 1
-    if (reason._tag === "RemoteError") tallies.received[MessageType.ERROR_MSG]! += 1
+    if (reason.endedBy === "them") tallies.received[MessageType.ERROR_MSG]! += 1
     if (session === undefined) return refuse(address, direction, reason)
     slots.left(session)
     session.failure ??= reason
@@ -371,7 +420,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
 
   const evict = (id: PeerId): void => {
     drop(id, Drop.DroppedByUser)
-    for (const claimant of claimants.values()) if (claimant.id === id) claimant.evict()
+    for (const claimant of claimants.values()) if (claimant.id === id) claimant.end(Drop.Banned)
   }
 
   const sessions = (): ReadonlyArray<StellarSession> => peers.all().filter(isSession)

@@ -10,12 +10,16 @@ import {
   idleTimeout,
   linkLost
 } from "../../../src/core/DropReason.ts"
+import { PeerId } from "../../../src/core/PeerId.ts"
 import {
   alreadyConnected,
   beforeHandshake,
   Drop,
   errorCodeName,
-  remoteError
+  isAborted,
+  remoteError,
+  saysAlreadyConnected,
+  simultaneousDial
 } from "../../../src/core/stellar/DropReason.ts"
 
 type Row = readonly [text: string, reason: DropReason]
@@ -27,6 +31,8 @@ const spoken: ReadonlyArray<readonly [code: number, ...Row]> = [
   [2, "wrong network passphrase", Drop.WrongNetwork],
   [2, "bad address", Drop.BadAddress],
   [2, "already-connected peer: GABCD", alreadyConnected("GABCD")],
+  // Ours by name only: to the other side it is the same.
+  [2, "already-connected peer: GABCD", simultaneousDial(PeerId("GABCDEFGH"), "us")],
   [2, "flow control bytes disabled", Drop.FlowControlDisabled],
   [0, "out-of-order AUTH message", Drop.OutOfOrderAuth],
   [0, "shutdown", Drop.Shutdown],
@@ -71,6 +77,7 @@ const silent: ReadonlyArray<Row> = [
   ["already connected to this address", Drop.AlreadyConnectedAddress],
   ["the store failed", Drop.StoreFailed],
   ["the peer closed the connection", linkLost("ended", "whatever the machine says")],
+  ["already-connected peer: GABCD", simultaneousDial(PeerId("GABCDEFGH"), "them")],
   ["read ECONNRESET", linkLost("reset", "read ECONNRESET")],
   ["internal error: x is not a function", bug("x is not a function")]
 ]
@@ -121,7 +128,29 @@ describe("the reasons for which a peer ends", () => {
   })
 })
 
+describe("an attempt that was ended from here", () => {
+  it("says nothing of the address, unless there is a second way to a peer that is here", () => {
+    const ours = [simultaneousDial(PeerId("GABCD"), "us"), simultaneousDial(PeerId("GABCD"), "them"), Drop.Shutdown]
+    assert.deepStrictEqual(ours.map(isAborted), [true, true, true])
+    const theirs = [
+      alreadyConnected("GABCD"),
+      handshakeTimeout,
+      Drop.Banned,
+      linkLost("ended", ""),
+      connectFailed("refused", ""),
+      remoteError(2, "already-connected peer: GABCD"),
+      remoteError(0, "shutdown")
+    ]
+    assert.deepStrictEqual(theirs.filter(isAborted), [])
+  })
+})
+
 describe("what a peer says before it closes", () => {
+  it("is known to mean a second connection by core's words alone", () => {
+    assert.isTrue(saysAlreadyConnected(remoteError(2, alreadyConnected("GABCD").text)))
+    assert.isFalse(saysAlreadyConnected(remoteError(2, "bad address")))
+  })
+
   it("is shown with its code's name, and with everything but letters, digits and spaces replaced", () => {
     assert.strictEqual(remoteError(2, "wrong protocol version").text, "ERR_CONF (wrong protocol version)")
     assert.strictEqual(remoteError(4, "a\n\u001b[31m<b>'\"ü").text, "ERR_LOAD (a***31m*b****)")

@@ -16,6 +16,8 @@ export interface DialsOptions {
    * address is not dialled again. It tells of failures itself, and enters successes in the book.
    */
   readonly dial: (address: PeerAddress) => Effect.Effect<unknown, DropReason>
+  /** Whether an attempt that failed so says nothing of the address: then the book takes its failure back. */
+  readonly isAborted: (reason: DropReason) => boolean
   /**
    * Opens a connection only to see whether a node of this network is there, and closes it; tells whether one was. `undefined`: nobody
    * knows, since it was ended from here. It takes the place of a connection that is not authenticated yet, and never that of a peer.
@@ -50,7 +52,7 @@ export interface Dials {
 
 /** Makes the calls of one node. Its Scope interrupts those that are under way. */
 export const make = Effect.fnUntraced(function*(
-  { dial, feel }: DialsOptions,
+  { dial, feel, isAborted }: DialsOptions,
   { mayBeDialed, peers, store }: {
     readonly peers: Peers["Service"]
     readonly store: PeerStore["Service"]
@@ -72,11 +74,14 @@ export const make = Effect.fnUntraced(function*(
     return FiberSet.run(
       fibers,
       Effect.suspend(() => dial(address)).pipe(
-        Effect.tapError((reason) => {
-          failedDials++
-          return Effect.logDebug(`no connection to ${key}: ${reason.text}`)
+        Effect.catch((reason) => {
+          if (!isAborted(reason)) failedDials++
+          return Effect.andThen(
+            Effect.logDebug(`no connection to ${key}: ${reason.text}`),
+            isAborted(reason) ? store.withdraw(address) : Effect.void
+          )
         }),
-        Effect.ignore,
+        Effect.catch((error) => Effect.logError(`the failure of ${key} was not taken back`, error)),
         Effect.catchDefect((defect) => Effect.logError(`the dial of ${key} died`, defect)),
         Effect.ensuring(Effect.sync(() => dialing.delete(key)))
       )
