@@ -2,16 +2,15 @@
  * The properties of demands, of answers and of breaches notice what they are there for, and let pass what is right.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { FrameChannel } from "../../src/core/stellar/FrameChannel.ts"
 import { CREDIT_MESSAGES, MAX_TX_SET_OPERATIONS } from "../../src/core/stellar/limits.ts"
 import { MessageType } from "../../src/core/stellar/messages.ts"
-import * as StubCrypto from "../../src/layers/simulation/StubCrypto.ts"
+import { readUint32 } from "../../src/core/Xdr.ts"
 import { breachesEndSessions } from "../../src/testing/stellar/properties/breaches.ts"
 import { demandRules, demandsHaveTheirTime } from "../../src/testing/stellar/properties/demands.ts"
 import { answersHaveALimit } from "../../src/testing/stellar/properties/queries.ts"
 import { demandsAreRetried } from "../../src/testing/stellar/properties/retries.ts"
 import { onlyWellFormed } from "../../src/testing/stellar/properties/wellFormed.ts"
-import { addressOf, frame, hashOf, HOSTILE, news, on, SECOND, watching, wayOf } from "./watching.ts"
+import { frame, hashOf, HOSTILE, news, SECOND, watching, wayOf } from "./watching.ts"
 
 const MILLI = 1000
 
@@ -181,7 +180,7 @@ describe("the property of breaches", () => {
       const { breaches, clock, hooks } = watching(breachesEndSessions)
       const way = wayOf(HOSTILE, 0)
       for (let i = 0; i < messages; i++) {
-        if (i % aChunk === 0) hooks.network?.(on("Delivered", way.from, way.to))
+        if (i % aChunk === 0) way.chunks += 1
         hooks.arrived?.(frame(way, i % 2 === 0 ? "SCP_MESSAGE" : "FLOOD_ADVERT"))
         hooks.arrived?.(frame(way, "GET_SCP_STATE"))
       }
@@ -246,7 +245,6 @@ describe("the property of answers", () => {
 })
 
 describe("the property of form", () => {
-  const key = StubCrypto.make().macKey(new Uint8Array(32))
   /** An ENVELOPE_TYPE_TX without operations and signatures; of its last word nothing may be missing. */
   const transaction = (() => {
     const message = new Uint8Array(4 * (3 + 8 + 8))
@@ -266,13 +264,12 @@ describe("the property of form", () => {
 
   const breachesBy = (sender: number, ...messages: ReadonlyArray<Uint8Array>): ReadonlyArray<number | undefined> => {
     const { breaches, hooks } = watching(onlyWellFormed)
-    const channel = new FrameChannel({ send: key, receive: key, receiveIsZero: false })
-    const into = new Uint8Array(1000)
-    const sealed = into.slice(0, messages.reduce((at, message) => channel.seal(message, into, at), 0))
-    // However it is cut.
-    const [from, to] = [addressOf(sender), addressOf(1)]
-    hooks.network?.(on("Sent", from, to, sealed.subarray(0, 50)))
-    hooks.network?.(on("Sent", from, to, sealed.subarray(50)))
+    const way = wayOf(sender, 1)
+    for (const message of messages) {
+      // Among others, as it lies in a chunk.
+      const bytes = Uint8Array.from([1, 2, 3, 4, ...message, 5, 6, 7, 8])
+      hooks.content?.({ ...frame(way, "HELLO"), kind: readUint32(message, 0) }, bytes, 4, bytes.length - 4)
+    }
     return breaches
   }
 

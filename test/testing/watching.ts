@@ -98,7 +98,12 @@ export const failed = (index: number, reason: StellarDropReason, direction: Dire
 export const left = (index: number, reason: StellarDropReason = Drop.Shutdown) =>
   ({ _tag: "PeerLeft", id: idOf(index), address: addressOf(index), direction: "inbound", reason }) as const
 
+/** How many ways tests have made. */
+let ways = 0
+
 export class TestWay implements WireWay {
+  readonly number = ways++
+  chunks = 0
   readonly from: PeerAddress
   readonly to: PeerAddress
   readonly fromNode: number
@@ -149,12 +154,14 @@ export const on = (
   _tag: NetworkEvent["_tag"],
   from: PeerAddress,
   to: PeerAddress,
-  chunk?: Uint8Array
+  chunk?: Uint8Array,
+  way = 0
 ): NetworkEvent => ({
   _tag,
   atMicros: 0,
   from,
   to,
+  way,
   bytes: chunk?.length ?? 0,
   ...(chunk === undefined ? {} : { chunk })
 })

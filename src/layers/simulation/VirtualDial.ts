@@ -44,6 +44,8 @@ export class VirtualDial implements HostDial {
   /** The port at the dialler's machine, and at its NAT if the way goes through that. */
   private port: number | undefined
   private natPort: number | undefined
+  /** The number of the way that leads away from here, for those who watch. */
+  private way = 0
   private retry: Timer | undefined
   private isOver = false
 
@@ -72,7 +74,7 @@ export class VirtualDial implements HostDial {
     if (this.port === undefined || (isTranslated && this.natPort === undefined)) {
       return this.failSoon("failed", "no port is free")
     }
-    exchange.fabric.trace.tell("Dialled", this.ownAddress(), address)
+    this.way = exchange.fabric.trace.dialled(this.ownAddress(), address)
     if (target === "nobody") return this.failSoon("unreachable", "nobody has that address")
     this.knock(target === "silence" ? undefined : target, 0)
   }
@@ -105,7 +107,7 @@ export class VirtualDial implements HostDial {
     const isWelcome = doorOf(target, this.address) !== undefined
     this.travel(target, this.from, () => {
       if (isWelcome) return this.open(target)
-      this.exchange.fabric.trace.tell("Refused", this.ownAddress(), this.address)
+      this.exchange.fabric.trace.tell("Refused", this.way, this.ownAddress(), this.address)
       this.fail("refused", "nobody listens there")
     })
   }
@@ -117,6 +119,7 @@ export class VirtualDial implements HostDial {
     const seenAs = from.nat === undefined || this.natPort === undefined ? here : tcpAddress(from.nat.ip, this.natPort)
     const link = new VirtualLink(
       exchange.fabric,
+      this.way,
       { host: from, address: here, seenAs, path: exchange.path(from, target) },
       { host: target, address, seenAs: address, path: exchange.path(target, from) },
       {

@@ -10,6 +10,7 @@ import { format } from "../../core/PeerAddress.ts"
 import type { ChunkSink, Link } from "../../services/Transport.ts"
 import { LinkError } from "../../services/Transport.ts"
 import { type Flow, LinkReader } from "../runtime/LinkReader.ts"
+import { wayBack } from "./NetworkTrace.ts"
 import type { Host } from "./VirtualHost.ts"
 import type { PathUser, VirtualPath } from "./VirtualPath.ts"
 import type { Fabric, PipeEnd } from "./VirtualPipe.ts"
@@ -38,12 +39,15 @@ export class VirtualLink implements PathUser {
   readonly dialler: End
   readonly acceptor: End
   private readonly fabric: Fabric
+  private readonly way: number
 
-  constructor(fabric: Fabric, dialler: Side, acceptor: Side, owners: Owners) {
+  /** `way` is that of the dialler, for those who watch. */
+  constructor(fabric: Fabric, way: number, dialler: Side, acceptor: Side, owners: Owners) {
     this.fabric = fabric
+    this.way = way
     const forget = () => this.forgetIfOver()
-    this.dialler = new End(fabric, dialler, acceptor, { enter: () => true, leave: owners.leave, forget })
-    this.acceptor = new End(fabric, acceptor, dialler, { enter: owners.accept, leave: () => {}, forget })
+    this.dialler = new End(fabric, way, dialler, acceptor, { enter: () => true, leave: owners.leave, forget })
+    this.acceptor = new End(fabric, wayBack(way), acceptor, dialler, { enter: owners.accept, leave: () => {}, forget })
     this.dialler.join(this.acceptor)
     this.acceptor.join(this.dialler)
     dialler.path.users.add(this)
@@ -59,10 +63,10 @@ export class VirtualLink implements PathUser {
 
   /** Something between the two machines resets the link: both ends hear of it, behind what has come over. */
   reset(): void {
-    const { acceptor, dialler, fabric: { trace } } = this
-    if (dialler.isOpen()) trace.tell("Reset", acceptor.address, dialler.address)
+    const { acceptor, dialler, fabric: { trace }, way } = this
+    if (dialler.isOpen()) trace.tell("Reset", wayBack(way), acceptor.address, dialler.address)
     dialler.hearReset()
-    if (acceptor.isOpen()) trace.tell("Reset", dialler.address, acceptor.address)
+    if (acceptor.isOpen()) trace.tell("Reset", way, dialler.address, acceptor.address)
     acceptor.hearReset()
   }
 
@@ -100,12 +104,12 @@ export class End implements PipeEnd, Link, Flow {
    */
   private state: "coming" | "open" | "dead" | "closed" = "coming"
 
-  constructor(fabric: Fabric, here: Side, there: Side, keepers: Keepers) {
+  constructor(fabric: Fabric, way: number, here: Side, there: Side, keepers: Keepers) {
     this.host = here.host
     this.address = here.address
     this.remoteAddress = there.seenAs
     this.keepers = keepers
-    const outgoing = new Pipe(fabric, here.path, there.path, this)
+    const outgoing = new Pipe(fabric, way, here.path, there.path, this)
     this.outgoing = outgoing
     this.incoming = outgoing
   }

@@ -68,6 +68,8 @@ export class Pipe {
   private readonly fabric: Fabric
   /** The way that it leads. */
   readonly path: VirtualPath
+  /** Which way of which link it is, for those who watch. */
+  private readonly way: number
   private receiver: PipeEnd
   private readonly sender: PipeEnd
 
@@ -109,9 +111,10 @@ export class Pipe {
   private unheard = false
   private deadline: Timer | undefined
 
-  constructor(fabric: Fabric, path: VirtualPath, back: VirtualPath, sender: PipeEnd) {
+  constructor(fabric: Fabric, way: number, path: VirtualPath, back: VirtualPath, sender: PipeEnd) {
     this.fabric = fabric
     this.path = path
+    this.way = way
     this.back = back
     this.sender = sender
     this.receiver = sender
@@ -133,7 +136,9 @@ export class Pipe {
     if (this.heldBytes > bufferBytes) this.takeReceipts()
     this.sender.host.bytesSent += bytes.length
     const { trace } = this.fabric
-    if (trace.areBytesWatched) trace.tellBytes("Sent", this.sender.address, this.receiver.address, bytes.length, bytes)
+    if (trace.areBytesWatched) {
+      trace.tellBytes("Sent", this.way, this.sender.address, this.receiver.address, bytes.length, bytes)
+    }
     const at = this.path.splitAt(bytes.length)
     if (at > 0) this.carry(bytes.subarray(0, at))
     this.carry(at > 0 ? bytes.subarray(at) : bytes)
@@ -331,7 +336,9 @@ export class Pipe {
     } else {
       receiver.host.bytesReceived += item.length
       const { trace } = this.fabric
-      if (trace.areBytesWatched) trace.tellBytes("Delivered", this.sender.address, receiver.address, item.length)
+      if (trace.areBytesWatched) {
+        trace.tellBytes("Delivered", this.way, this.sender.address, receiver.address, item.length, undefined)
+      }
       this.unreadBytes += item.length
       this.unread.push(item)
     }
@@ -471,6 +478,6 @@ export class Pipe {
   }
 
   private tell(tag: "Accepted" | "Ended" | "Reset" | "TimedOut"): void {
-    this.fabric.trace.tell(tag, this.sender.address, this.receiver.address)
+    this.fabric.trace.tell(tag, this.way, this.sender.address, this.receiver.address)
   }
 }

@@ -4,6 +4,7 @@
  * MACs only sign, so all is readable. What cannot be cut into frames (a hostile peer's doing) is not read any further.
  */
 import { Result } from "effect"
+import { Chain } from "../../core/Chain.ts"
 import type { CryptoShape } from "../../core/Crypto.ts"
 import { MAC_BYTES } from "../../core/Crypto.ts"
 import * as ItemHash from "../../core/ItemHash.ts"
@@ -23,11 +24,12 @@ import {
 import { makeRecordDecoder } from "../../core/stellar/RecordMark.ts"
 import { peerIdFromPublicKey } from "../../core/stellar/StrKey.ts"
 import { readUint32, WORD_BYTES } from "../../core/Xdr.ts"
-import type { NetworkEvent } from "../../layers/simulation/NetworkTrace.ts"
-import { AddressPairs } from "./AddressPairs.ts"
+import { type NetworkEvent, wayBack } from "../../layers/simulation/NetworkTrace.ts"
 
 /** One direction of one link. The object is the same for all its frames. */
 export interface WireWay {
+  /** Its number, as `NetworkEvent` has it: no two ways of a run have the same. */
+  readonly number: number
   readonly from: PeerAddress
   readonly to: PeerAddress
   /** The nodes whose machines these are, where they are nodes'. */
@@ -37,6 +39,8 @@ export interface WireWay {
   readonly isCallers: boolean
   /** Whom the sender says to be, once its HELLO is out. */
   readonly claimed: PeerId | undefined
+  /** How many chunks have come to the other machine, the one that is arriving included. */
+  readonly chunks: number
   /** The other direction of the same link. */
   readonly back: WireWay
 }
@@ -64,7 +68,8 @@ export interface WireFrame {
 
 /** Who is told. */
 export interface WireListener {
-  readonly sent: (frame: WireFrame) => void
+  /** The message is `bytes[from, to)`: lent until the listener returns. */
+  readonly sent: (frame: WireFrame, bytes: Uint8Array, from: number, to: number) => void
   /** The last byte of the frame has come to the other machine. */
   readonly arrived: (frame: WireFrame) => void
 }
@@ -84,35 +89,41 @@ export const make = (
   nodeAt: (ip: string) => number | undefined,
   listener: WireListener
 ): Wiretap => {
-  // One entry for each direction of each link that was ever dialled; a port that is used again takes the place of its former link.
-  const ways = new AddressPairs<Way>()
+  // Each direction of each link that was ever dialled, at its number.
+  const ways: Array<Way | undefined> = []
 
-  const open = (caller: PeerAddress, called: PeerAddress): void => {
-    const out = new Way(caller, called, true, nodeAt)
-    ways.set(caller, called, out)
-    ways.set(called, caller, out.back)
+  const open = (caller: PeerAddress, called: PeerAddress, number: number): void => {
+    const out = new Way(caller, called, number, true, nodeAt)
+    ways[number] = out
+    ways[out.back.number] = out.back
+  }
+
+  /** Whose frames are being cut: one way at a time. */
+  let sender: Way | undefined
+  const cut = (bytes: Uint8Array, start: number, end: number): boolean => {
+    const way = sender
+    if (way === undefined) return false
+    way.framedBytes += limits.RECORD_MARK_BYTES + end - start
+    if (!isFrameShaped(bytes, start, end)) {
+      way.isOpaque = true
+      return false
+    }
+    const from = start + limits.ENVELOPE_HEAD_BYTES
+    const to = end - MAC_BYTES
+    const frame = read(way, bytes, start, from, to)
+    way.underWay.push({ frame, endBytes: way.framedBytes, next: undefined })
+    listener.sent(frame, bytes, from, to)
+    return true
   }
 
   const sent = (way: Way, chunk: Uint8Array): void => {
     if (way.isOpaque) return
-    const refusal = way.decoder.push(chunk, (bytes, start, end) => {
-      way.framedBytes += limits.RECORD_MARK_BYTES + end - start
-      if (!isFrameShaped(bytes, start, end)) {
-        way.isOpaque = true
-        return false
-      }
-      const frame = read(way, bytes, start, end)
-      way.underWay.push({ frame, endBytes: way.framedBytes })
-      listener.sent(frame)
-      return true
-    })
-    if (refusal !== undefined) way.isOpaque = true
+    sender = way
+    if (way.decoder.push(chunk, cut) !== undefined) way.isOpaque = true
   }
 
-  const read = (way: Way, bytes: Uint8Array, start: number, end: number): WireFrame => {
+  const read = (way: Way, bytes: Uint8Array, start: number, from: number, to: number): WireFrame => {
     const kind = kindAt(bytes, start)
-    const from = start + limits.ENVELOPE_HEAD_BYTES
-    const to = end - MAC_BYTES
     const hasSequence = kind !== MessageType.HELLO && kind !== MessageType.ERROR_MSG
     const isNext = !hasSequence || way.sequence.isAt(bytes, start + SEQUENCE_AT)
     if (hasSequence && isNext) way.sequence.advance()
@@ -149,20 +160,19 @@ export const make = (
 
   const delivered = (way: Way, bytes: number): void => {
     way.deliveredBytes += bytes
-    let count = 0
-    for (const { endBytes, frame } of way.underWay) {
-      if (endBytes > way.deliveredBytes) break
-      count += 1
-      listener.arrived(frame)
+    way.chunks += 1
+    const { underWay } = way
+    for (let next = underWay.first; next !== undefined && next.endBytes <= way.deliveredBytes; next = underWay.first) {
+      underWay.shift()
+      listener.arrived(next.frame)
     }
-    if (count > 0) way.underWay.splice(0, count)
   }
 
   return {
     observe: (event) => {
-      if (event._tag === "Dialled") return open(event.from, event.to)
+      if (event._tag === "Dialled") return open(event.from, event.to, event.way)
       if (event._tag !== "Sent" && event._tag !== "Delivered") return
-      const way = ways.get(event.from, event.to)
+      const way = ways[event.way]
       if (way === undefined) return
       if (event._tag === "Delivered") delivered(way, event.bytes)
       else if (event.chunk !== undefined) sent(way, event.chunk)
@@ -170,7 +180,15 @@ export const make = (
   }
 }
 
+/** A frame that has not arrived, and the byte behind its end. */
+interface UnderWay {
+  readonly frame: WireFrame
+  readonly endBytes: number
+  next: UnderWay | undefined
+}
+
 class Way implements WireWay {
+  readonly number: number
   readonly from: PeerAddress
   readonly to: PeerAddress
   readonly fromNode: number | undefined
@@ -185,22 +203,25 @@ class Way implements WireWay {
   /** Bytes handed over up to the end of the frame that is being read. */
   framedBytes = 0
   deliveredBytes = 0
-  /** Frames that have not arrived, the oldest first, each with the byte behind its end. */
-  readonly underWay: Array<{ readonly frame: WireFrame; readonly endBytes: number }> = []
+  chunks = 0
+  /** The oldest first. */
+  readonly underWay = new Chain<UnderWay>()
 
   constructor(
     from: PeerAddress,
     to: PeerAddress,
+    number: number,
     isCallers: boolean,
     nodeAt: (ip: string) => number | undefined,
     back?: Way
   ) {
+    this.number = number
     this.from = from
     this.to = to
     this.fromNode = nodeAt(from.ip)
     this.toNode = nodeAt(to.ip)
     this.isCallers = isCallers
     this.decoder.setLimit(limits.MAX_MESSAGE_BYTES)
-    this.back = back ?? new Way(to, from, !isCallers, nodeAt, this)
+    this.back = back ?? new Way(to, from, wayBack(number), !isCallers, nodeAt, this)
   }
 }

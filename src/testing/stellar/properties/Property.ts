@@ -79,6 +79,8 @@ export interface Hooks {
   readonly network?: (event: NetworkEvent) => void
   /** A frame was sent, by whomever. Reading frames costs about as much again as sending them. */
   readonly sent?: (frame: WireFrame) => void
+  /** The same, for who reads its message: that is `bytes[from, to)`, lent until the property returns. */
+  readonly content?: (frame: WireFrame, bytes: Uint8Array, from: number, to: number) => void
   /** A frame has arrived at the other machine. */
   readonly arrived?: (frame: WireFrame) => void
   /** Each simulated second. */
@@ -130,14 +132,9 @@ export const entryOf =
     return made
   }
 
-/** What is kept for each way of a link, made when it is first asked for, and as long as the way is known. */
-export const byWay = <A>(make: (way: WireWay) => A): (way: WireWay) => A => {
-  const all = new WeakMap<WireWay, A>()
-  return (way) => {
-    const known = all.get(way)
-    if (known !== undefined) return known
-    const made = make(way)
-    all.set(way, made)
-    return made
-  }
+/** What is kept for each way of a link, made when it is first asked for. */
+export const byWay = <A extends object>(make: (way: WireWay) => A): (way: WireWay) => A => {
+  // At the number of the way: many properties ask at every frame, and no map answers as fast.
+  const all: Array<A | undefined> = []
+  return (way) => all[way.number] ??= make(way)
 }

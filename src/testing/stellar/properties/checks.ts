@@ -70,6 +70,7 @@ export const start = (parts: ChecksParts): Checks => {
     links: telling(({ links }) => links),
     network: telling(({ network }) => network),
     sent: telling(({ sent }) => sent),
+    content: telling(({ content }) => content),
     arrived: telling(({ arrived }) => arrived),
     second: telling(({ second }) => second),
     calm: telling(({ calm }) => calm),
@@ -84,10 +85,13 @@ export const start = (parts: ChecksParts): Checks => {
   // A property hears of bytes before it hears of the frames in them.
   if (tell.links !== undefined) network.observe(tell.links, { bytes: false })
   if (tell.network !== undefined) network.observe(tell.network)
-  if (tell.sent !== undefined || tell.arrived !== undefined) {
+  if (tell.sent !== undefined || tell.content !== undefined || tell.arrived !== undefined) {
     const at = nodeAt(watched)
     const tap = Wiretap.make(parts.sha256, (ip) => at(ip)?.index, {
-      sent: (frame) => tell.sent?.(frame),
+      sent: (frame, bytes, from, to) => {
+        tell.sent?.(frame)
+        tell.content?.(frame, bytes, from, to)
+      },
       arrived: (frame) => tell.arrived?.(frame)
     })
     network.observe(tap.observe)

@@ -3,8 +3,7 @@
  */
 import * as ItemHash from "../../../core/ItemHash.ts"
 import type { PeerAddress } from "../../../core/PeerAddress.ts"
-import type { NetworkEvent } from "../../../layers/simulation/NetworkTrace.ts"
-import { AddressPairs } from "../AddressPairs.ts"
+import { type NetworkEvent, wayBack } from "../../../layers/simulation/NetworkTrace.ts"
 import { entryOf, isHonest, nodeAt, type Property, type Watched } from "./Property.ts"
 
 const MICROS_PER_SECOND = 1_000_000
@@ -38,7 +37,8 @@ class Links {
   readonly backlogs: Array<Backlog> = []
   private readonly joined = new Set<string>()
   private readonly live = new Map<string, Interval>()
-  private readonly byAddress = new AddressPairs<Backlog>()
+  /** At the number of the way. */
+  private readonly byWay: Array<Backlog | undefined> = []
   private readonly run: Watched
   private readonly at: ReturnType<typeof nodeAt>
 
@@ -81,10 +81,10 @@ class Links {
     }
   }
 
-  open(from: PeerAddress, to: PeerAddress): void {
-    for (const [sender, receiver] of [[from, to], [to, from]] as const) {
-      const [one, other] = [this.honestAt(sender.ip), this.honestAt(receiver.ip)]
-      if (one === undefined || other === undefined) return
+  open(from: PeerAddress, to: PeerAddress, way: number): void {
+    const [caller, called] = [this.honestAt(from.ip), this.honestAt(to.ip)]
+    if (caller === undefined || called === undefined) return
+    for (const [one, other, number] of [[caller, called, way], [called, caller, wayBack(way)]] as const) {
       const backlog: Backlog = {
         from: one,
         to: other,
@@ -94,13 +94,13 @@ class Links {
         settledMicros: 0,
         deadMicros: Infinity
       }
-      this.byAddress.set(sender, receiver, backlog)
+      this.byWay[number] = backlog
       this.backlogs.push(backlog)
     }
   }
 
-  backlog(from: PeerAddress, to: PeerAddress): Backlog | undefined {
-    return this.byAddress.get(from, to)
+  backlog(way: number): Backlog | undefined {
+    return this.byWay[way]
   }
 
   calm(): void {
@@ -130,9 +130,9 @@ export const everythingArrives: Property = {
     "What an honest node says in the calm reaches, within 10 s, all honest nodes that it is joined to by sessions between honest nodes which last at least as long.",
   watch: (run, violated) => {
     const links = new Links(run)
-    const network = ({ _tag, bytes, from, to }: NetworkEvent): void => {
-      if (_tag === "Dialled") return links.open(from, to)
-      const backlog = links.backlog(from, to)
+    const network = ({ _tag, bytes, from, to, way }: NetworkEvent): void => {
+      if (_tag === "Dialled") return links.open(from, to, way)
+      const backlog = links.backlog(way)
       if (backlog === undefined) return
       if (_tag === "Sent") {
         backlog.sentBytes += bytes
@@ -142,7 +142,7 @@ export const everythingArrives: Property = {
           backlog.settledMicros = run.nowMicros()
         }
       } else if (_tag !== "Accepted") {
-        for (const each of [backlog, links.backlog(to, from)]) {
+        for (const each of [backlog, links.backlog(wayBack(way))]) {
           if (each !== undefined) each.deadMicros = Math.min(each.deadMicros, run.nowMicros())
         }
       }

@@ -113,17 +113,19 @@ export const badFramesEndTheSession: Property = {
     const forgers = new Set(
       run.plan.faults.flatMap((fault) => fault.kind === "hostile" && fault.actor === macForger.name ? [fault.node] : [])
     )
-    /** When the first bad frame came, by the way on which it could be answered. */
-    const badMicros = new WeakMap<WireWay, number>()
+    /** When the first bad frame came. */
+    const badOver = byWay(() => ({ sinceMicros: Infinity }))
     return {
       arrived: ({ isNext, way }) => {
-        if (!isNext && isHonest(run, way.toNode)) entryOf(badMicros)(way.back, run.nowMicros)
+        if (isNext || !isHonest(run, way.toNode)) return
+        const bad = badOver(way)
+        bad.sinceMicros = Math.min(bad.sinceMicros, run.nowMicros())
       },
       sent: ({ kind, missing, way }) => {
-        const { fromNode, to, toNode } = way
+        const { back, fromNode, to, toNode } = way
         if (kind === MessageType.ERROR_MSG || !isHonest(run, fromNode)) return
         const isAnswer = kind === MessageType.DONT_HAVE && missing === MessageType.GENERALIZED_TX_SET
-        const isLate = run.nowMicros() - (badMicros.get(way) ?? Infinity) > PATIENCE_MICROS
+        const isLate = run.nowMicros() - badOver(back).sinceMicros > PATIENCE_MICROS
         if (isLate || (isAnswer && toNode !== undefined && forgers.has(toNode))) {
           violated(fromNode, `goes on with ${to.ip}:${to.port}`)
         }

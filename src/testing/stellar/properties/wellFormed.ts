@@ -1,14 +1,8 @@
 /**
  * The property of what floods are made of.
  */
-import { MAC_BYTES } from "../../../core/Crypto.ts"
-import type { FrameDecoder } from "../../../core/FrameDecoder.ts"
-import type { PeerAddress } from "../../../core/PeerAddress.ts"
-import { isFrameShaped, kindAt } from "../../../core/stellar/FrameChannel.ts"
-import { ENVELOPE_HEAD_BYTES, MAX_MESSAGE_BYTES } from "../../../core/stellar/limits.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
 import { scpOffsets, walkHashes, walkScpMessage } from "../../../core/stellar/MessageWalk.ts"
-import { makeRecordDecoder } from "../../../core/stellar/RecordMark.ts"
 import {
   type Verdict,
   walkEnvelope,
@@ -16,7 +10,7 @@ import {
   walkTransactionSet
 } from "../../../core/stellar/TransactionWalk.ts"
 import { WORD_BYTES } from "../../../core/Xdr.ts"
-import { entryOf, nodeAt, type Property } from "./Property.ts"
+import { isHonest, type Property } from "./Property.ts"
 
 const scp = scpOffsets()
 
@@ -47,29 +41,11 @@ export const onlyWellFormed: Property = {
   doc:
     "Every statement, transaction, set of transactions, advert and demand that an honest node sends is well formed, and holds nothing that it has no meaning for: whoever got anything else from it would end it.",
   watch: (run, violated) => {
-    const at = nodeAt(run)
-    // By the ends of a link, which are the same objects as long as it lives. What a stranger sends is not read.
-    const decoders = new WeakMap<PeerAddress, WeakMap<PeerAddress, FrameDecoder>>()
-    const decoder = (): FrameDecoder => {
-      const made = makeRecordDecoder()
-      made.setLimit(MAX_MESSAGE_BYTES)
-      return made
-    }
-    let sender: number | undefined
-    const look = (bytes: Uint8Array, start: number, end: number): boolean => {
-      if (!isFrameShaped(bytes, start, end)) return true
-      const kind = kindAt(bytes, start)
-      const verdict = verdictOf(kind, bytes, start + ENVELOPE_HEAD_BYTES, end - MAC_BYTES)
-      if (verdict !== "well-formed") violated(sender, `a message of kind ${kind} that is ${verdict}`)
-      return true
-    }
     return {
-      network: ({ _tag, chunk, from, to }) => {
-        if (_tag !== "Sent" || chunk === undefined) return
-        const node = at(from.ip)
-        if (node === undefined || node.isHostile) return
-        sender = node.index
-        entryOf(entryOf(decoders)(from, () => new WeakMap<PeerAddress, FrameDecoder>()))(to, decoder).push(chunk, look)
+      content: ({ kind, way: { fromNode } }, bytes, from, to) => {
+        if (!isHonest(run, fromNode)) return
+        const verdict = verdictOf(kind, bytes, from, to)
+        if (verdict !== "well-formed") violated(fromNode, `a message of kind ${kind} that is ${verdict}`)
       }
     }
   }
