@@ -8,6 +8,7 @@ import { array, BaseType, type Reader, type Writer, XdrError, type XdrType } fro
 import { Result } from "effect"
 import { WORD_BYTES } from "../Xdr.ts"
 import { MAX_XDR_DEPTH } from "./limits.ts"
+import { XdrWriter } from "./XdrWriter.ts"
 
 /** The bytes are not the XDR of the wanted type. */
 export interface MalformedXdr {
@@ -46,10 +47,15 @@ export const decodeXdr = <A>(schema: XdrType<A>, bytes: Uint8Array): Result.Resu
   }
 }
 
+/** For one value at a time: no schema of ours writes another value in the midst of its own. */
+const writer = new XdrWriter(MAX_XDR_DEPTH)
+
 /** Encodes `value` by `schema`, under the same bounds as `decodeXdr`. */
 export const encodeXdr = <A>(schema: XdrType<A>, value: A): Result.Result<Uint8Array, UnencodableXdr> => {
   try {
-    return Result.succeed(schema.encode(value, { maxDepth: MAX_XDR_DEPTH }))
+    writer.begin()
+    schema._write(value, writer, schema.name ?? schema.kind)
+    return Result.succeed(writer.toUint8Array())
   } catch (error) {
     return Result.fail({ _tag: "UnencodableXdr", reason: reasonOf(error) })
   }

@@ -282,6 +282,16 @@ describe("bounds", () => {
     }
   })
 
+  it("writes the same behind a long message, and behind one that was refused half-way", () => {
+    const short: StellarMessage = { _tag: "SCP_QUORUMSET", qSet: nestedValue(1) }
+    const bytes = nestedQuorumSet(1)
+    const long = encodeMessage({ _tag: "TX_SET", txSet: new Uint8Array(200_000) })
+    assert.isTrue(Result.isSuccess(long))
+    assert.deepStrictEqual(Result.getOrThrow(encodeMessage(short)), bytes)
+    assert.isTrue(Result.isFailure(encodeMessage({ _tag: "SCP_QUORUMSET", qSet: nestedValue(deepest + 1) })))
+    assert.deepStrictEqual(Result.getOrThrow(encodeMessage(short)), bytes)
+  })
+
   it("allocates nothing for a length that the input does not fill", () => {
     const huge = [
       "0000000000000000ffffffff", // ERROR_MSG: text
