@@ -7,9 +7,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { LEDGERS_TO_REMEMBER } from "../../../src/core/stellar/limits.ts"
 import type { StellarMessage } from "../../../src/core/stellar/messages.ts"
 import { connect, counterOf, drive, networks, pass } from "./nodeNetworks.ts"
-import { NOW_SECONDS, statementMessage, type TestNode, transactionMessage } from "./peerNode.ts"
+import { caller } from "./peerByHand.ts"
+import {
+  hashBytes,
+  makeNode,
+  type NodeOptions,
+  NOW_SECONDS,
+  statementMessage,
+  type TestNode,
+  transactionMessage,
+  transactionOf
+} from "./peerNode.ts"
 
 /** Who calls whom. */
 type Calls = ReadonlyArray<readonly [caller: number, called: number]>
@@ -32,10 +43,15 @@ const [, makeMemory] = memory!
 const [, makeTcp] = tcp!
 
 /** So many nodes, joined. */
-const join = Effect.fnUntraced(function*(make: typeof makeMemory, count: number, calls: Calls) {
+const join = Effect.fnUntraced(function*(
+  make: typeof makeMemory,
+  count: number,
+  calls: Calls,
+  options: NodeOptions = {}
+) {
   yield* TestClock.setTime(NOW_SECONDS * 1000)
   const network = yield* make
-  const nodes = yield* Effect.forEach(Array.from({ length: count }), () => network.node())
+  const nodes = yield* Effect.forEach(Array.from({ length: count }), () => network.node(options))
   for (const [caller, called] of calls) yield* connect(nodes[caller]!, nodes[called]!)
   return nodes
 })
@@ -136,6 +152,29 @@ describe("pulling", () => {
       assert.deepStrictEqual(pulls(nodes), [[half, half, half, 0], [half, half, half, 0]])
     }))
 
+  it.effect("offers a transaction again once its ledger is forgotten, and not before [core: pull mode with 2 nodes / advertise again]", () =>
+    Effect.gen(function*() {
+      let ledger = 100
+      const followsLedgers: NodeOptions = {
+        application: (memory) => ({ ...memory, position: () => ({ ledger, synced: true }) })
+      }
+      const [node, other] = yield* join(makeMemory, 2, [[0, 1]], followsLedgers)
+      const offer = Effect.gen(function*() {
+        const told = yield* node!.overlay.broadcast(transactionMessage(1))
+        yield* pass(1000)
+        return told
+      })
+      yield* pass(5000)
+      assert.deepStrictEqual([yield* offer, yield* offer], [1, 0])
+      ledger += LEDGERS_TO_REMEMBER - 1
+      yield* pass(5000)
+      assert.strictEqual(yield* offer, 0)
+      ledger += 1
+      yield* pass(5000)
+      assert.strictEqual(yield* offer, 1)
+      assert.deepStrictEqual(pulls([node!, other!]), [[2, 0, 1, 0], [0, 1, 0, 0]])
+    }))
+
   it.effect("in a ring of four offers over no link both ways, but where two come at once, and asks once for each [core: pull mode with 4 nodes]", () =>
     Effect.gen(function*() {
       const nodes = yield* join(makeMemory, 4, [[0, 1], [1, 2], [2, 3], [3, 0]])
@@ -166,5 +205,37 @@ describe("pulling", () => {
       yield* pass(1000)
       assert.deepStrictEqual(pulls(nodes), [[all, 0, all, 0], [0, all, 0, 0]])
       assert.strictEqual(counterOf(other!, "abandoned") + counterOf(other!, "demandTimeouts"), 0)
+    }))
+})
+
+describe("a broadcast", () => {
+  it.effect("is offered to all but who has sent it, once [core: broadcast() broadcasts]", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(NOW_SECONDS * 1000)
+      // It keeps what comes, and says by itself what it wants said, as core does in its own time.
+      const node = yield* makeNode({
+        application: (memory) => ({
+          ...memory,
+          judge: {
+            answers: "at once",
+            statements: (batch) => batch.map(() => "kept"),
+            transactions: (batch) => batch.map(() => "kept")
+          }
+        })
+      })
+      const peers = yield* Effect.forEach(["one", "two", "three"], (label) => caller(node, { label }))
+      peers[1]!.sayBytes(transactionOf(1))
+      yield* peers[1]!.ask
+      const offered = Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.forEach(peers, (peer) => peer.settle)
+        return peers.map((peer) => peer.heardOf("FLOOD_ADVERT").flatMap(({ floodAdvert }) => floodAdvert.txHashes))
+      })
+      const [first, second] = [hashBytes(transactionOf(1)), hashBytes(transactionOf(2))]
+      assert.strictEqual(yield* node.overlay.broadcast(transactionMessage(1)), 2)
+      assert.deepStrictEqual(yield* offered, [[first], [], [first]])
+      assert.strictEqual(yield* node.overlay.broadcast(transactionMessage(1)), 0)
+      assert.strictEqual(yield* node.overlay.broadcast(transactionMessage(2)), 3)
+      assert.deepStrictEqual(yield* offered, [[first, second], [second], [first, second]])
     }))
 })
