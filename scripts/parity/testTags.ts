@@ -12,7 +12,7 @@ export interface TestTag {
   readonly name: string
   /** The test's file. */
   readonly file: string
-  /** The test's title without its tags. */
+  /** The test's title without its tags, behind those of the groups that it stands in. */
   readonly title: string
 }
 
@@ -22,31 +22,64 @@ const TAG = /\s*\[(core|elsewhere): ([^\]]*)\]/g
 /** What ends the title of tests that are made from a table: the name of the property that has their tags. */
 const TABLE_TITLE = /\s*\$\{(?:\w+\.)?(tag|\w+Tag)\}$/
 const ESCAPE = /\\(.)/g
+/** Where a group or a test begins: the formatter has each on a line of its own, deeper than the group around it. */
+const BEGINNING = /^( *)(describe|it|test)\b[^\n(]*(?:\(\s*(?:"((?:\\.|[^"\\\n])*)"|`((?:\\.|[^`\\])*)`))?/gm
 
 interface Text {
   readonly property: string | undefined
   readonly text: string
+  readonly at: number
+}
+
+interface Beginning {
+  readonly indent: number
+  readonly isGroup: boolean
+  readonly title: string
+  readonly at: number
+}
+
+/** The titles of the groups around the test, or the group, that begins last in front of this place. */
+const groupsAround = (beginnings: ReadonlyArray<Beginning>, at: number): ReadonlyArray<string> => {
+  const [own, ...before] = beginnings.filter((one) => one.at <= at).reverse()
+  let indent = own?.indent ?? 0
+  const titles: Array<string> = []
+  for (const one of before) {
+    if (!one.isGroup || one.indent >= indent) continue
+    titles.unshift(one.title)
+    indent = one.indent
+  }
+  return titles
 }
 
 /** What all strings of a test's file name, in its order. The title is empty where no test has the table's tags in its own. */
 export const tagsOf = (file: string, source: string): ReadonlyArray<TestTag> => {
+  const plain = (text: string): string => text.replace(ESCAPE, "$1").replace(TAG, "").replace(TABLE_TITLE, "").trim()
+  const beginnings = [...source.matchAll(BEGINNING)].map(
+    ({ 1: indent, 2: kind, 3: quoted, 4: template, index: at }): Beginning => ({
+      indent: indent!.length,
+      isGroup: kind === "describe",
+      title: plain(quoted ?? template ?? ""),
+      at
+    })
+  )
   const strings = [...source.matchAll(STRING_OR_COMMENT)].flatMap(
-    ([, property, quoted, template]): ReadonlyArray<Text> => {
+    ({ 1: property, 2: quoted, 3: template, index: at }): ReadonlyArray<Text> => {
       const text = quoted ?? template
-      return text === undefined ? [] : [{ property, text: text.replace(ESCAPE, "$1") }]
+      return text === undefined ? [] : [{ property, text: text.replace(ESCAPE, "$1"), at }]
     }
   )
-  return strings.flatMap(({ property, text }, index) => {
-    const tags = [...text.matchAll(TAG)]
-    const own = text.replace(TAG, "").trim()
-    const title = own === ""
-      ? strings.slice(index + 1).find((later) => TABLE_TITLE.exec(later.text)?.[1] === property)?.text ?? ""
-      : own
+  return strings.flatMap((tagged, index) => {
+    const tags = [...tagged.text.matchAll(TAG)]
+    const isOfTable = tagged.text.replace(TAG, "").trim() === ""
+    const titled = isOfTable
+      ? strings.slice(index + 1).find(({ text }) => TABLE_TITLE.exec(text)?.[1] === tagged.property)
+      : tagged
+    const title = titled === undefined ? "" : [...groupsAround(beginnings, titled.at), plain(titled.text)].join(" ")
     return tags.map(([, kind, name]) => ({
       kind: kind === "core" ? "core" : "elsewhere",
       name: name!,
       file,
-      title: title.replace(TABLE_TITLE, "")
+      title
     }))
   })
 }

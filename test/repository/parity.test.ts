@@ -40,6 +40,26 @@ for (const { quickTag, slowTag } of rows) {
     ])
   })
 
+  it("have the titles of the groups around the test in front of its own", () => {
+    const source = `describe("before", () => {
+  it("is another", () => {})
+})
+describe("a peer", () => {
+  for (const way of ["in", "out"]) {
+    describe(\`that comes \${way}\`, () => {
+      it.effect("is heard", () => {})
+      it.effect(
+        "is seen ${tagOf("failed auth")}", () => {})
+    })
+  }
+  it("goes ${tagOf("reject banned peers")}", () => {})
+})`
+    assert.deepStrictEqual(tagsOf(FILE, source).map(({ title }) => title), [
+      "a peer that comes ${way} is seen",
+      "a peer goes"
+    ])
+  })
+
   it("are not read from comments", () => {
     const source = `// it's "${tagOf("failed auth")}"\n/* "${tagOf("failed auth")}" */`
     assert.deepStrictEqual(tagsOf(FILE, source), [])
