@@ -221,7 +221,7 @@ describe("a channel", () => {
     assert.strictEqual(toHex(into), `80000034${"00".repeat(12)}${toHex(message)}${"00".repeat(32)}`)
   })
 
-  it("does not let a forged frame cost the true one its place", () => {
+  it("does not let a forged frame cost the true one its place [elsewhere: sequence advanced before the MAC check]", () => {
     const [caller, acceptor] = pair()
     const record = sealed(caller, message)
     const forged = record.slice()

@@ -94,7 +94,7 @@ describe("two nodes of which one calls the other", () => {
       assert.deepStrictEqual(yield* kinds(two), [undefined, undefined])
     }))
 
-  it.effect("part at AUTH when its MAC is wrong, and have each other in their books from HELLO [core: failed auth]", () =>
+  it.effect("part at AUTH when its MAC is wrong, and have each other in their books from HELLO [core: failed auth] [elsewhere: AUTH whose own MAC is wrong]", () =>
     Effect.gen(function*() {
       const damaged: Alter = (body) => {
         if (isOfType(body, MessageType.AUTH)) body[body.length - 1]! ^= 1

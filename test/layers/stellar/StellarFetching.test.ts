@@ -138,7 +138,7 @@ const [older, newer] = [oldSet("the old form"), newSet("the new form")]
 describe("a statement that waits", () => {
   for (const later of [false, true]) {
     const how = later ? "later" : "at once"
-    it.effect(`is passed on when all items are here, to an application that answers ${how}`, () =>
+    it.effect(`is passed on when all items are here, to an application that answers ${how} [elsewhere: SCP dropped as seen before its quorum set came]`, () =>
       Effect.gen(function*() {
         const { fetched, it, judged } = yield* wishing({ transactionSets: [older, newer], quorumSets: [sane], later })
         const [bystander, peer] = [yield* caller(it, { label: "bystander" }), yield* caller(it)]
@@ -313,7 +313,7 @@ describe("a peer that was asked and", () => {
 })
 
 describe("items that nobody asked for", () => {
-  it.effect("are ignored without penalty, and not kept", () =>
+  it.effect("are ignored without penalty, and not kept [elsewhere: unsolicited sets cached]", () =>
     Effect.gen(function*() {
       const { fetched, it } = yield* wishing({})
       const peer = yield* caller(it)

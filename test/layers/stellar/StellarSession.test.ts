@@ -632,7 +632,7 @@ describe("credit", () => {
       assert.deepStrictEqual(grantsTo(peer).slice(1), [[2, 110_000]])
     }))
 
-  it.effect("goes back for duplicates", () =>
+  it.effect("goes back for duplicates [elsewhere: credit leaking on shed or duplicate messages]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -664,7 +664,7 @@ describe("credit", () => {
       assert.deepStrictEqual(peer.heardOf("FLOOD_DEMAND"), [])
     }))
 
-  it.effect("goes back for what is above the peer's rate, and a later copy of that is taken", () =>
+  it.effect("goes back for what is above the peer's rate, and a later copy of that is taken [elsewhere: credit leaking on shed or duplicate messages]", () =>
     Effect.gen(function*() {
       const it = yield* node({ config: { floodRate: 10 } })
       const peer = yield* caller(it)
@@ -716,7 +716,7 @@ describe("credit", () => {
       assert.deepStrictEqual(floods(), ["SCP_MESSAGE", "FLOOD_DEMAND", "FLOOD_ADVERT"])
     }))
 
-  it.effect("that is too little for a transaction lets a small advert overtake it", () =>
+  it.effect("that is too little for a transaction lets a small advert overtake it [elsewhere: a large head message starving lower queues]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it, { grant: { messages: 10, bytes: 500 } })
@@ -1592,7 +1592,7 @@ describe("a node that stops", () => {
       for (const peer of peers) assert.deepStrictEqual(it.leaves(peer.id).map(({ _tag }) => _tag), ["Shutdown"])
     }))
 
-  it.effect("waits two seconds for peers that do not close, and not longer", () =>
+  it.effect("waits two seconds for peers that do not close, and not longer [elsewhere: shutdown that hangs]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)

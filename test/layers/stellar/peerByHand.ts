@@ -146,19 +146,21 @@ export const caller = Effect.fnUntraced(function*(node: TestNode, options: ByHan
   return peer
 })
 
-/** A peer that was called by the node, else the same. */
-export const acceptor = Effect.fnUntraced(function*(node: TestNode, options: ByHandOptions = {}) {
+/** A peer that the node has called, and that has said nothing; `connecting` is the node's call, and `address` where it called. */
+export const called = Effect.fnUntraced(function*(node: TestNode, label = "called") {
   const arrived = yield* Deferred.make<Link>()
   const { address } = yield* tcp.listen(
     tcpAddress("127.0.0.1", 0),
     (link) => Effect.andThen(Deferred.succeed(arrived, link), Effect.never)
   )
   const connecting = yield* Effect.forkChild(node.overlay.connect(address))
-  const peer = onLink(
-    yield* patiently("the node dials", Deferred.await(arrived)),
-    "acceptor",
-    options.label ?? "acceptor"
-  )
+  const peer = onLink(yield* patiently("the node dials", Deferred.await(arrived)), "acceptor", label)
+  return { peer, address, connecting }
+})
+
+/** A peer that was called by the node, else as `caller`. */
+export const acceptor = Effect.fnUntraced(function*(node: TestNode, options: ByHandOptions = {}) {
+  const { address, connecting, peer } = yield* called(node, options.label ?? "acceptor")
   yield* peer.hear("HELLO")
   peer.sendHello({ ...options.doctored, hello: { listeningPort: address.port, ...options.doctored?.hello } })
   yield* peer.hear("AUTH")
