@@ -41,13 +41,14 @@ const bounded = (flag: Flag.Flag<number>, minimum: number, maximum: number, desc
     Flag.withDescription(description),
     Flag.filter((value) => value >= minimum && value <= maximum, () => `a number from ${minimum} to ${maximum}`)
   )
-const number = (name: string, minimum: number, maximum: number, fallback: number, description: string) =>
-  bounded(Flag.Int(name), minimum, maximum, `${description}. Default: ${fallback}`).pipe(Flag.withDefault(fallback))
 
 /** How many nodes there are and how long they talk, unless somebody says. */
 const NODES = 5
 const SOAKED_NODES = 10
 const SECONDS = 10
+const RATE = 50
+/** About what a Stellar network floods at light load. Half an hour of more would need a machine of its own. */
+const SOAKED_RATE = 10
 const SOAK_SEED = 1
 const MINUTE_MILLIS = 60_000
 /** The shortest soak is one round, and the longest a day. */
@@ -77,7 +78,12 @@ const flags = {
     Number.MAX_SAFE_INTEGER,
     `Of a soak: decides which nodes go down, how, when and for how long, and who says what. Default: ${SOAK_SEED}`
   ).pipe(Flag.optional),
-  rate: number("rate", 1, 5000, 50, "Messages a second over all nodes, statements and transactions in turn"),
+  rate: bounded(
+    Flag.Int("rate"),
+    1,
+    5000,
+    `Messages a second over all nodes, statements and transactions in turn. Default: ${RATE}, and ${SOAKED_RATE} in a soak`
+  ).pipe(Flag.optional),
   topology: Flag.Literals("topology", ["ring", "cut"]).pipe(
     Flag.withDescription(
       "ring: a ring with chords; cut: the ring in two halves, to see what loss looks like. Default: ring"
@@ -229,7 +235,7 @@ export const demo = Command.make(
         return yield* runDemo({
           count: Option.getOrElse(nodes, () => NODES),
           json,
-          rate,
+          rate: Option.getOrElse(rate, () => RATE),
           seconds: Option.getOrElse(seconds, () => SECONDS),
           topology
         })
@@ -239,7 +245,7 @@ export const demo = Command.make(
         count: Option.getOrElse(nodes, () => SOAKED_NODES),
         json,
         minutes: minutes.value,
-        rate,
+        rate: Option.getOrElse(rate, () => SOAKED_RATE),
         seed: Option.getOrElse(seed, () => SOAK_SEED),
         topology
       })

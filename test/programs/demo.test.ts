@@ -57,7 +57,7 @@ describe("overlay demo", () => {
   })
 
   it("soaks: nodes go down and come back, all that was due arrived, and as much is open as before", async () => {
-    const { code, stderr, stdout } = await overlay("demo", "--soak", "0.15", "--seed", "16", "--nodes", "4", "--json")
+    const { code, stderr, stdout } = await overlay("demo", "--soak", "0.18", "--seed", "36", "--nodes", "4", "--json")
     assert.strictEqual(code, 0, stderr)
     const report = JSON.parse(stdout)
     assert.containsAllKeys(report, [

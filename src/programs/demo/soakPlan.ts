@@ -30,11 +30,11 @@ export interface Round {
 /** The length of a round: ten musters in five minutes. The whole time, where that is shorter. */
 export const ROUND_MILLIS = 30_000
 /** The shortest round: an outage or two, and the time behind them. */
-export const SHORTEST_ROUND_MILLIS = 9000
+export const SHORTEST_ROUND_MILLIS = 10_800
 /** From the last return of a round to its silence: a round of dialling, and the handshakes. */
 const HEALING_MILLIS = 5000
-/** From the silence to the muster: what is on its way arrives, and what waited for it goes to sleep. */
-const SILENCE_MILLIS = 1500
+/** From the silence to the muster: what is on its way arrives, and what waited for it, at most 2 s for a transaction, goes to sleep. */
+const SILENCE_MILLIS = 2500
 /** For the muster: a few collections. */
 const MUSTER_MILLIS = 1000
 /** The shortest time down: peers have hardly noticed. */
