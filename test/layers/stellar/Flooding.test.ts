@@ -208,6 +208,26 @@ describe("pulling", () => {
     }))
 })
 
+describe("credit for one message at a time", () => {
+  it.effect("lets a load through over TCP, and nobody is asked a second time [core: overlay flow control / no batching]", () =>
+    Effect.gen(function*() {
+      const nodes = yield* join(makeTcp, 4, core(4), {
+        config: { credit: { messages: 1, batchMessages: 1, readingMessages: 2 } }
+      })
+      const each = 10
+      for (let beat = 0; beat < each; beat++) {
+        for (const [i, node] of nodes.entries()) yield* node.overlay.broadcast(transactionMessage(1 + 4 * beat + i))
+        yield* pass(250)
+      }
+      yield* drive("everybody has all", () => nodes.every((node) => counterOf(node, "floodNew") === 3 * each))
+      yield* pass(500)
+      assert.deepStrictEqual(nodes.map((node) => counterOf(node, "demandTimeouts")), [0, 0, 0, 0])
+      assert.strictEqual(sum(nodes, "fulfilled"), 3 * 4 * each)
+      // They did wait for each other's leave.
+      assert.isAbove(sum(nodes, "creditWaits"), 4 * each)
+    }))
+})
+
 describe("a broadcast", () => {
   it.effect("is offered to all but who has sent it, once [core: broadcast() broadcasts]", () =>
     Effect.gen(function*() {
