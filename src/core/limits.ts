@@ -38,6 +38,10 @@ export const TRIED_PLACES = 1024
 export const TRIED_PLACES_PER_GROUP = 8
 /** Outbound peers that are called again first after a start. The paper's number: more would leave too few slots to the tables. */
 export const ANCHOR_PEERS = 2
+/** Addresses of one sort that a round of dialling looks at (core: 50). */
+export const ADDRESSES_PER_DRAWING = 50
+/** How long a node that has lost its network waits before it leaves a peer for another one, each time (core: 60 s). */
+export const EXCHANGE_PEER_MILLIS = 60_000
 /** Addresses of the configuration whose rows are kept whatever happens. Ours: far beyond what people write; the oldest goes first. */
 export const CONFIGURED_ADDRESSES = 1024
 /** Time from one feeler to the next, a short connection that only asks whether somebody is there: as in Bitcoin. */

@@ -22,7 +22,9 @@ import * as SimulatedRandom from "../../src/layers/simulation/SimulatedRandom.ts
 import * as World from "../../src/layers/simulation/World.ts"
 import * as MemoryApplication from "../../src/layers/stellar/MemoryApplication.ts"
 import * as StellarNode from "../../src/layers/stellar/StellarNode.ts"
+import type { OverlayEvent } from "../../src/services/Overlay.ts"
 import type { Judge } from "../../src/services/stellar/Application.ts"
+import type { Stellar } from "../../src/services/stellar/Overlay.ts"
 import { privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import { creditCheat } from "../../src/testing/stellar/hostile/creditCheat.ts"
@@ -181,10 +183,17 @@ const waiting = Effect.fnUntraced(function*<Options extends AcceptorOptions>(
 
 // What must hold
 
+/** Whether the innocent peer, which was called, has only seen whether it could call. */
+const isPromotion = (
+  { address, reason }: Extract<OverlayEvent<Stellar>, { readonly _tag: "ConnectionFailed" }>,
+  innocent: TestNode
+): boolean => reason._tag === "AlreadyConnected" && address.ip === innocent.address.ip
+
 /** Why the node ended connections other than the innocent peer's, or they ended. */
 const endedAt = ({ innocent, node }: Pick<Siege, "innocent" | "node">): ReadonlyArray<string> =>
   node.events.flatMap((event) =>
-    event._tag === "ConnectionFailed" || (event._tag === "PeerLeft" && event.id !== innocent.id)
+    (event._tag === "ConnectionFailed" && !isPromotion(event, innocent)) ||
+      (event._tag === "PeerLeft" && event.id !== innocent.id)
       ? [event.reason._tag]
       : []
   )

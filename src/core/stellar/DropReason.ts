@@ -337,7 +337,8 @@ export const saysAlreadyConnected = ({ saidText }: RemoteError): boolean =>
  * Whether an attempt ended for what is here, or for what was decided here, so that it says nothing of the address: it is not to count
  * as its failure. A second way to a peer that is here counts, or it would be tried for ever.
  */
-export const isAborted = ({ _tag }: DropReason): boolean => aborts.has(_tag)
+export const isAborted = (reason: DropReason): boolean =>
+  aborts.has(reason._tag) || (reason._tag === "ConnectFailed" && "reason" in reason && reason.reason === "failed")
 
 const aborts: ReadonlySet<string> = new Set<StellarDropReason["_tag"]>([
   "SimultaneousDial",

@@ -1,7 +1,6 @@
 /**
- * A round of dialling every few seconds: one fiber draws from the book and dials, one looks up names, one sends feelers.
- *
- * What the rounds do not do: exchange peers at random while the node does not follow its network.
+ * A round of dialling every few seconds: one fiber draws from the book and dials, one looks up names, one sends feelers. The round
+ * is in `DialRound`, the rest beside it; here they are put together.
  */
 import type { Scope } from "effect"
 import { type Duration, Effect, Layer } from "effect"
@@ -15,17 +14,22 @@ import { PeerStore } from "../../services/PeerStore.ts"
 import * as ConfiguredPeers from "./connecting/ConfiguredPeers.ts"
 import * as DialRound from "./connecting/DialRound.ts"
 import * as Dials from "./connecting/Dials.ts"
+import * as Exchange from "./connecting/Exchange.ts"
 import { sendFeeler } from "./connecting/Feelers.ts"
 import * as LearnedAddresses from "./connecting/LearnedAddresses.ts"
+import * as Promotion from "./connecting/Promotion.ts"
 
 /** Whom to connect to, how many, and how fast. */
 export interface ConnectionManagerOptions
   extends
     ConfiguredPeers.ConfiguredPeersOptions,
     Dials.DialsOptions,
-    Omit<DialRound.DialRoundOptions, "target">,
+    Omit<DialRound.DialRoundOptions, "target" | "seeksOthers">,
+    Exchange.ExchangeOptions,
     Omit<LearnedAddresses.LearnedAddressesOptions, "isBelieved">
 {
+  /** Whether others than preferred peers are turned away. */
+  readonly preferredOnly: boolean
   /** The port that we announce to peers. */
   readonly ownPort: () => number
   /** Where this node listens, if it does: it does not dial itself. */
@@ -79,8 +83,18 @@ export const make = Effect.fnUntraced(
         return !isOursAsSeen && !isOwn(address, options.listening()) && isBelieved(address)
       }
     }, store)
-    const dials = yield* Dials.make(options, { peers, store, mayBeDialed })
-    const round = DialRound.make({ ...options, target }, { store, peers, configured, learned, dials, mayBeDialed })
+    const dials = yield* Dials.make(options, { peers, store, configured, mayBeDialed })
+    const seeksOthers = !options.preferredOnly || options.preferredIds.size > 0
+    const round = DialRound.make({ ...options, target, seeksOthers }, {
+      store,
+      peers,
+      configured,
+      learned,
+      dials,
+      exchange: Exchange.make(options, { configured, peers }),
+      promote: Promotion.make({ store, peers, dials, mayBeDialed }),
+      mayBeDialed
+    })
     const { maxPendingOutbound } = options
     const feeler = sendFeeler({ store, peers, dials, mayBeDialed, maxPendingOutbound })
 

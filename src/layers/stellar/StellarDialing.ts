@@ -115,9 +115,13 @@ export const make = (around: DialingSurroundings): Pick<PeerSupervisor["Service"
     return isThere
   }, Effect.scoped)
 
+  /** Whether a peer that listens there has called us: that it can be called, that does not say. */
+  const hasCalledUs = ({ ip, port }: PeerAddress): boolean =>
+    peers.all().some(({ address, direction }) => direction === "inbound" && address.ip === ip && address.port === port)
+
   const feel = (address: PeerAddress): Effect.Effect<boolean | undefined> =>
     Effect.suspend(() => {
-      if (isShuttingDown() || peers.isConnected(address)) return Effect.undefined
+      if (isShuttingDown() || (peers.isConnected(address) && !hasCalledUs(address))) return Effect.undefined
       const pending = peers.enter("outbound", address)
       if (typeof pending === "string") return Effect.undefined
       let isThere: boolean | undefined

@@ -16,7 +16,7 @@ import {
 import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
 import { PeerId } from "../../core/PeerId.ts"
 import { isLoopback } from "../../core/RoutableAddress.ts"
-import { isAborted } from "../../core/stellar/DropReason.ts"
+import { Drop, isAborted } from "../../core/stellar/DropReason.ts"
 import { hashesPerAdvert, hashesPerDemand, queueLength } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
 import { itemQuery } from "../../core/stellar/HotMessages.ts"
@@ -210,28 +210,33 @@ const itemFetcher = () =>
     })))
 
 const connectionManager = (config: StellarConfig, ready: Deferred.Deferred<PeerSupervisor["Service"]>) =>
-  Layer.unwrap(Effect.map(OwnAddress, (ownAddress) =>
-    RuntimeConnectionManager.layer({
-      knownPeers: config.knownPeers,
-      preferredPeers: config.preferredPeers,
-      preferredIds: new Set(config.preferredPeerKeys.map((key) => PeerId(key))),
-      defaultPort: limits.DEFAULT_PORT,
-      ownPort: ownAddress.announcedPort,
-      listening: ownAddress.listening,
-      targetOutbound: config.targetOutbound,
-      targetOutboundWithoutInbound: config.targetOutboundWithoutInbound,
-      maxOutbound: config.maxOutbound,
-      maxPendingOutbound: config.maxPendingOutbound,
-      dialsPerTick: config.dialsPerTick,
-      tick: config.connectionTick,
-      firstTickDelay: Duration.zero,
-      resolveInterval: Duration.millis(limits.RESOLVE_INTERVAL_MILLIS),
-      resolveRetry: Duration.millis(limits.RESOLVE_RETRY_MILLIS),
-      allowLocalAddresses: config.allowLocalAddresses,
-      learnedAddresses: limits.LEARNED_ADDRESSES,
-      sharedAddresses: limits.PEERS_TO_SEND,
-      dial: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.dial(address)),
-      isAborted,
-      feelerInterval: Duration.millis(FEELER_INTERVAL_MILLIS),
-      feel: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.feel(address))
-    })))
+  Layer.unwrap(
+    Effect.map(Effect.all([OwnAddress, Application]), ([ownAddress, application]) =>
+      RuntimeConnectionManager.layer({
+        knownPeers: config.knownPeers,
+        preferredPeers: config.preferredPeers,
+        preferredIds: new Set(config.preferredPeerKeys.map((key) => PeerId(key))),
+        defaultPort: limits.DEFAULT_PORT,
+        ownPort: ownAddress.announcedPort,
+        listening: ownAddress.listening,
+        targetOutbound: config.targetOutbound,
+        targetOutboundWithoutInbound: config.targetOutboundWithoutInbound,
+        maxOutbound: config.maxOutbound,
+        maxPendingOutbound: config.maxPendingOutbound,
+        dialsPerTick: config.dialsPerTick,
+        tick: config.connectionTick,
+        firstTickDelay: Duration.zero,
+        resolveInterval: Duration.millis(limits.RESOLVE_INTERVAL_MILLIS),
+        resolveRetry: Duration.millis(limits.RESOLVE_RETRY_MILLIS),
+        allowLocalAddresses: config.allowLocalAddresses,
+        learnedAddresses: limits.LEARNED_ADDRESSES,
+        sharedAddresses: limits.PEERS_TO_SEND,
+        dial: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.dial(address)),
+        isAborted,
+        preferredOnly: config.preferredPeersOnly,
+        isFollowing: () => application.position().synced,
+        exchanged: Drop.OutOfSync,
+        feelerInterval: Duration.millis(FEELER_INTERVAL_MILLIS),
+        feel: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.feel(address))
+      }))
+  )

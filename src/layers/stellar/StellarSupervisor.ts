@@ -14,6 +14,7 @@ import type { PeerId } from "../../core/PeerId.ts"
 import {
   asStellarDrop,
   Drop,
+  isAborted,
   saysAlreadyConnected,
   simultaneousDial,
   type StellarDropReason
@@ -264,6 +265,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     ) {
       let session: StellarSession | undefined
       let endedFor: DropReason | undefined
+      let ending: DropReason | undefined
       const body = Effect.gen(function*() {
         const fiber = yield* Effect.fiber
         const end = (reason: DropReason): void => {
@@ -291,10 +293,16 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         body,
         interruptedFor: () => session?.failure ?? endedFor ?? interruptedFor(),
         ended: (reason) => {
+          ending = reason
           onEnded(reason)
           farewell(session, pending, link.remoteAddress, asStellarDrop(reason))
         },
-        tidyUp: Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip))),
+        // An attempt that says nothing of the address is about to be taken back.
+        tidyUp: Effect.suspend(() =>
+          session === undefined && role === "caller" && ending !== undefined && isAborted(ending)
+            ? Effect.void
+            : Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip)))
+        ),
         lastWords,
         closeDeadline
       })

@@ -132,6 +132,7 @@ describe("an attempt that was ended from here", () => {
   it("says nothing of the address, unless there is a second way to a peer that is here", () => {
     const ours = [simultaneousDial(PeerId("GABCD"), "us"), simultaneousDial(PeerId("GABCD"), "them"), Drop.Shutdown]
     assert.deepStrictEqual(ours.map(isAborted), [true, true, true])
+    assert.isTrue(isAborted(connectFailed("failed", "this machine has no more descriptors")))
     const theirs = [
       alreadyConnected("GABCD"),
       handshakeTimeout,

@@ -337,7 +337,7 @@ describe("connections that are not authenticated", () => {
         yield* settled
         const refusal = yield* Effect.flip(node.overlay.connect(silent[3]!))
         assert.strictEqual(refusal._tag, "OutboundFull")
-        assert.deepStrictEqual([counter(node, "outboundAttempted"), counter(node, "outboundCancelled")], [4, 1])
+        assert.deepStrictEqual([counter(node, "outboundAttempted"), counter(node, "outboundCancelled")], [3, 1])
 
         yield* TestClock.adjust(limits.CONNECT_TIMEOUT_MILLIS)
         yield* until("the three have failed", () =>

@@ -17,12 +17,14 @@ import type { LearnedAddresses } from "./LearnedAddresses.ts"
 export interface DialRoundOptions {
   /** Outbound peers that are aimed at now. */
   readonly target: () => number
-  /** Outbound peers at most: preferred ones are dialled beyond the target, up to this. */
+  /** Outbound peers at most: preferred ones are dialled beyond the target, up to this, and in place of others. */
   readonly maxOutbound: number
   /** Outbound connections that are not authenticated yet. */
   readonly maxPendingOutbound: number
   /** Dials in one round. */
   readonly dialsPerTick: number
+  /** Whether others than preferred peers are called: where they are turned away, only as long as they may be preferred by their key. */
+  readonly seeksOthers: boolean
 }
 
 /** Whom a round asks. */
@@ -32,13 +34,17 @@ export interface DialRoundSurroundings {
   readonly configured: ConfiguredPeers
   readonly learned: LearnedAddresses
   readonly dials: Dials
+  /** Leaves a peer for another one, if it is time: see `Exchange`. */
+  readonly exchange: (isFull: boolean) => Effect.Effect<void>
+  /** Sees whether somebody who called us can be called: see `Promotion`. */
+  readonly promote: Effect.Effect<void, PeerStoreError>
   readonly mayBeDialed: (address: PeerAddress) => boolean
 }
 
 /** Makes the round of one node, to be run again and again: it remembers what is done once. */
 export const make = (
   options: DialRoundOptions,
-  { configured, dials, learned, mayBeDialed, peers, store }: DialRoundSurroundings
+  { configured, dials, exchange, learned, mayBeDialed, peers, promote, store }: DialRoundSurroundings
 ): Effect.Effect<void, PeerStoreError> => {
   let isPurged = false
   let areAnchorsCalled = false
@@ -123,6 +129,29 @@ export const make = (
     anchorsKept = text
   })
 
+  /** Outbound peers, and calls that may become some. */
+  const outbound = (): number => peers.counts().outbound + dials.pending() - dials.feelers()
+
+  /** Outbound peers that would have to go for preferred ones. */
+  const leavable = (): number =>
+    peers.all().filter((peer) => peer.direction === "outbound" && !configured.isPreferred(peer.address, peer.id)).length
+
+  /** Calls on as many connections that are not authenticated as there may be further ones. */
+  const fill = Effect.fnUntraced(function*(slots: number) {
+    const preferredWanted = options.maxOutbound - outbound() + leavable()
+    const preferred = yield* dialPreferred(Math.min(options.dialsPerTick, slots, preferredWanted))
+    yield* exchange(options.target() <= peers.counts().outbound && slots > preferred)
+
+    const left = slots - preferred
+    // One is kept for a promotion, unless it is the last.
+    const others = Math.min(options.dialsPerTick - preferred, left > 1 ? left - 1 : left, options.target() - outbound())
+    let started = 0
+    for (const dialMore of options.seeksOthers ? [dialAnchors, dialKnown, dialDrawn] : []) {
+      started += yield* dialMore(others - started)
+    }
+    if (left > started) yield* promote
+  })
+
   return Effect.gen(function*() {
     if (!isPurged) {
       yield* store.purge()
@@ -131,13 +160,9 @@ export const make = (
     yield* configured.enter
     yield* learned.enter
 
-    const waiting = dials.pending()
-    const outbound = peers.counts().outbound + waiting - (dials.isFeeling() ? 1 : 0)
-    const most = Math.min(options.dialsPerTick, options.maxPendingOutbound - waiting, options.maxOutbound - outbound)
-    let started = yield* dialPreferred(most)
-    for (const dialMore of [dialAnchors, dialKnown, dialDrawn]) {
-      started += yield* dialMore(Math.min(most, options.target() - outbound) - started)
-    }
+    const slots = options.maxPendingOutbound - dials.pending()
+    // Without a place for a connection that is not authenticated nothing can be tried, and so nobody is left either.
+    if (slots > 0) yield* fill(slots)
     yield* keepAnchors
   })
 }

@@ -8,6 +8,7 @@ import type { PeerAddress } from "../../../core/PeerAddress.ts"
 import { format } from "../../../core/PeerAddress.ts"
 import type { Peers } from "../../../services/Peers.ts"
 import type { PeerStore, PeerStoreError } from "../../../services/PeerStore.ts"
+import type { ConfiguredPeers } from "./ConfiguredPeers.ts"
 
 /** How an address is called. */
 export interface DialsOptions {
@@ -35,10 +36,15 @@ export interface Dials {
     addresses: ReadonlyArray<PeerAddress>,
     wanted: number
   ) => Effect.Effect<number, PeerStoreError>
-  /** Sends a feeler; completes with what it found. */
-  readonly feel: (address: PeerAddress) => Effect.Effect<boolean | undefined>
-  /** Whether a feeler is under way. */
-  readonly isFeeling: () => boolean
+  /**
+   * Sends a feeler; completes with what it found. Of who answered the book is told that it can be called, as behind each HELLO on a
+   * call of ours (protocol §8.3).
+   */
+  readonly feel: (address: PeerAddress) => Effect.Effect<boolean | undefined, PeerStoreError>
+  /** The same, beside all else that is done. An attempt is noted before, and taken back if it was ended from here. */
+  readonly startFeeling: (address: PeerAddress) => Effect.Effect<void, PeerStoreError>
+  /** Feelers that are under way: they become no peers. */
+  readonly feelers: () => number
   /** Whether somebody of this address is here, or is being called. */
   readonly isHereOrCalled: (address: PeerAddress) => boolean
   /** Outbound connections that are not authenticated: those that are here, and dials that are not even that yet. */
@@ -53,7 +59,8 @@ export interface Dials {
 /** Makes the calls of one node. Its Scope interrupts those that are under way. */
 export const make = Effect.fnUntraced(function*(
   { dial, feel, isAborted }: DialsOptions,
-  { mayBeDialed, peers, store }: {
+  { configured, mayBeDialed, peers, store }: {
+    readonly configured: ConfiguredPeers
     readonly peers: Peers["Service"]
     readonly store: PeerStore["Service"]
     readonly mayBeDialed: (address: PeerAddress) => boolean
@@ -61,11 +68,43 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Dials, never, Scope.Scope> {
   const dialing = new Map<string, PeerAddress>()
   const fibers = yield* FiberSet.make()
-  let isFeeling = false
+  let feelers = 0
   let dials = 0
   let failedDials = 0
 
   const isHereOrCalled = (address: PeerAddress): boolean => peers.isConnected(address) || dialing.has(format(address))
+
+  const withdraw = (address: PeerAddress): Effect.Effect<void> =>
+    store.withdraw(address).pipe(
+      Effect.catch((error) => Effect.logError(`the failure was not taken back of ${format(address)}`, error))
+    )
+
+  const observeCallable = (address: PeerAddress) =>
+    store.observe(
+      address,
+      configured.kindOf(address) === "preferred"
+        ? { kind: "preferred" }
+        : { kind: "outbound", preferredIsKnown: true }
+    )
+
+  const feelAt = (address: PeerAddress) =>
+    Effect.suspend(() => {
+      const key = format(address)
+      dialing.set(key, address)
+      feelers++
+      return Effect.ensuring(
+        Effect.suspend(() => feel(address)),
+        Effect.sync(() => {
+          dialing.delete(key)
+          feelers--
+        })
+      )
+    }).pipe(
+      Effect.tap((answered) =>
+        Effect.logDebug(`feeler to ${format(address)}: ${answered === undefined ? "ended from here" : answered}`)
+      ),
+      Effect.tap((answered) => answered === true ? observeCallable(address) : Effect.void)
+    )
 
   const startDial = (address: PeerAddress): Effect.Effect<unknown> => {
     const key = format(address)
@@ -78,10 +117,10 @@ export const make = Effect.fnUntraced(function*(
           if (!isAborted(reason)) failedDials++
           return Effect.andThen(
             Effect.logDebug(`no connection to ${key}: ${reason.text}`),
-            isAborted(reason) ? store.withdraw(address) : Effect.void
+            isAborted(reason) ? withdraw(address) : Effect.void
           )
         }),
-        Effect.catch((error) => Effect.logError(`the failure of ${key} was not taken back`, error)),
+        Effect.onInterrupt(() => withdraw(address)),
         Effect.catchDefect((defect) => Effect.logError(`the dial of ${key} died`, defect)),
         Effect.ensuring(Effect.sync(() => dialing.delete(key)))
       )
@@ -104,20 +143,25 @@ export const make = Effect.fnUntraced(function*(
       }
       return started
     }),
-    feel: (address) =>
-      Effect.suspend(() => {
-        const key = format(address)
-        dialing.set(key, address)
-        isFeeling = true
-        return Effect.ensuring(
-          Effect.suspend(() => feel(address)),
-          Effect.sync(() => {
-            dialing.delete(key)
-            isFeeling = false
-          })
+    feel: feelAt,
+    startFeeling: Effect.fnUntraced(function*(address) {
+      yield* store.attempt(address)
+      yield* FiberSet.run(
+        fibers,
+        feelAt(address).pipe(
+          Effect.flatMap((answered) =>
+            answered === true
+              ? store.tested(address, true)
+              : answered === undefined
+              ? withdraw(address)
+              : Effect.void
+          ),
+          Effect.onInterrupt(() => withdraw(address)),
+          Effect.catchCause((cause) => Effect.logError(`the feeler to ${format(address)} failed`, cause))
         )
-      }),
-    isFeeling: () => isFeeling,
+      )
+    }),
+    feelers: () => feelers,
     isHereOrCalled,
     pending: () => {
       let count = peers.counts().pendingOutbound

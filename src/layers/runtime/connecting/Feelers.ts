@@ -34,6 +34,5 @@ export const sendFeeler = (
     if (dials.isHereOrCalled(address)) return
     if (!mayBeDialed(address)) return yield* store.tested(address, false)
     const answered = yield* dials.feel(address)
-    yield* Effect.logDebug(`feeler to ${key}: ${answered === undefined ? "ended from here" : answered}`)
     if (answered !== undefined) yield* store.tested(address, answered)
   })

@@ -82,6 +82,9 @@ class Connections {
   }
 }
 
+/** A feeler holds the place of a connection and is no event; to one address there is at most one at a time. */
+const UNSEEN_CALLS = 1
+
 /** Refusals that say how it stands with the node, and so can be untrue. */
 const refusalsAreTrueOf = (
   connections: Connections,
@@ -104,7 +107,7 @@ const refusalsAreTrueOf = (
     case "PendingFull":
       return pending.count("inbound") >= node.config.maxPendingInbound
     case "PendingOfAddressFull":
-      return pending.of("inbound", ip) + pending.of("outbound", ip) >= node.config.maxPendingPerIp
+      return pending.of("inbound", ip) + pending.of("outbound", ip) + UNSEEN_CALLS >= node.config.maxPendingPerIp
     default:
       return true
   }
