@@ -1,7 +1,8 @@
 /**
- * The rule of this house that the linter does not bring: a small oxlint plugin, named in `.oxlintrc.json`.
+ * The rules of this house that the linter does not bring: a small oxlint plugin, named in `.oxlintrc.json`.
  *
- * `house/network-names` keeps what every overlay shares free of any one network.
+ * `house/network-names` keeps what every overlay shares free of any one network. `house/optional-packages` keeps a package that
+ * users need not install to the one module that is about it.
  */
 
 interface Node {
@@ -46,4 +47,40 @@ const networkNames = {
   }
 }
 
-export default { meta: { name: "house" }, rules: { "network-names": networkNames } }
+/**
+ * A package that need not be installed is imported by one module, and no other module imports that: else all that reaches it
+ * would fail where the package is not. The options are pairs of a package and its module, a path from the root.
+ */
+const optionalPackages = {
+  meta: { schema: { type: "array", items: { type: "object" } } },
+  create: (context: Context) => {
+    const path = context.filename.slice(context.cwd.length + 1)
+    const pairs = context.options as ReadonlyArray<{ readonly package: string; readonly module: string }>
+
+    const check = ({ source }: ImportNode): void => {
+      const name = source?.value
+      if (source === null || source === undefined || typeof name !== "string") return
+      for (const { module, package: optional } of pairs) {
+        if (path === module) continue
+        const file = module.slice(module.lastIndexOf("/") + 1)
+        const isPackage = name === optional || name.startsWith(`${optional}/`)
+        if (!isPackage && !(name.startsWith(".") && name.endsWith(`/${file}`))) continue
+        const message = `${optional} need not be installed: only ${module} imports it, and nothing imports that.`
+        context.report({ node: source, message })
+      }
+    }
+    return {
+      ImportDeclaration: check,
+      ImportExpression: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check
+    }
+  }
+}
+
+type ImportNode = Node & { readonly source?: (Node & { readonly value?: unknown }) | null }
+
+export default {
+  meta: { name: "house" },
+  rules: { "network-names": networkNames, "optional-packages": optionalPackages }
+}

@@ -87,13 +87,18 @@ describe("the package", { timeout: 2 * programMillis }, () => {
     await assertSucceeds(join(root, "node_modules/.bin/publint"), ["--strict"], root)
   })
 
-  it("loads every public module with no more than its own dependencies", async () => {
+  it("loads every public module with no more than its own dependencies, but for the one that is about an optional one", async () => {
     const dist = join(app, "node_modules/effect-overlay/dist")
     const modules: Array<string> = []
     for await (const file of glob("{core,services,layers,testing}/**/*.js", { cwd: dist })) {
       modules.push(`effect-overlay/${file.replace(/\.js$/, "")}`)
     }
     assert.isAbove(modules.length, 0)
+    const optional = modules.splice(modules.indexOf("effect-overlay/layers/stellar/SdkTransactions"), 1)
+    assert.deepStrictEqual(optional, ["effect-overlay/layers/stellar/SdkTransactions"])
+    const { code, stderr } = await run("node", ["--eval", `import("${optional[0]}")`], app)
+    assert.notStrictEqual(code, 0, "the optional package is not there")
+    assert.match(stderr, /Cannot find package '@stellar\/stellar-sdk'/)
     await writeFile(join(app, "modules.mjs"), modules.map((name) => `import "${name}"\n`).join(""))
     await assertSucceeds("node", ["modules.mjs"], app)
   })

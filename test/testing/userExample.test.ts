@@ -1,5 +1,5 @@
 /**
- * The lines of docs/testing.md run as they stand there, and their property is one that can fail.
+ * The lines of docs/testing.md and docs/application.md run as they stand there, and their property is one that can fail.
  */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
@@ -19,11 +19,11 @@ const ofSources = (code: string): string =>
     (_, module: string) => JSON.stringify(join(root, "src", `${doors[module] ?? module}.ts`))
   )
 
-/** The block of code behind this marker of the page. */
-const block = async (marker: string): Promise<string> => {
-  const page = await readFile(join(root, "docs/testing.md"), "utf8")
+/** The block of code behind this marker of a page. */
+const block = async (marker: string, name = "testing"): Promise<string> => {
+  const page = await readFile(join(root, `docs/${name}.md`), "utf8")
   const [, code] = new RegExp(`<!-- ${marker} -->\\s*\`\`\`ts\\n(.*?)\\n\`\`\``, "s").exec(page) ?? []
-  assert.isDefined(code, `docs/testing.md has a block of code behind <!-- ${marker} -->`)
+  assert.isDefined(code, `docs/${name}.md has a block of code behind <!-- ${marker} -->`)
   return code!
 }
 
@@ -33,7 +33,13 @@ interface Outcome {
   readonly stderr: string
 }
 
-describe("the lines of docs/testing.md", { timeout: 60_000 }, () => {
+/** A file of an example, as if it stood elsewhere. */
+const example = async (name: string): Promise<string> => {
+  const text = await readFile(join(root, `examples/${name}.ts`), "utf8")
+  return text.replaceAll(/"\.\.\/(src\/[^"]+)"/g, (_, path: string) => JSON.stringify(join(root, path))).trimEnd()
+}
+
+describe("the lines of", { timeout: 60_000 }, () => {
   let folder = ""
 
   beforeAll(async () => {
@@ -57,32 +63,42 @@ describe("the lines of docs/testing.md", { timeout: 60_000 }, () => {
     })
   }
 
-  it("are ten, and run an application on a simulated network", async () => {
-    const code = await block("ten lines")
-    assert.isAtMost(code.split("\n").length, 10)
-    const { code: exit, stderr, stdout } = await run(code)
-    assert.strictEqual(exit, 0, stderr)
-    assert.match(stdout, /^[1-9]\d{3,} deliveries, 0 violations, trace [0-9a-f]{16}\n$/)
+  describe("docs/testing.md", () => {
+    it("are ten, and run an application on a simulated network", async () => {
+      const code = await block("ten lines")
+      assert.isAtMost(code.split("\n").length, 10)
+      const { code: exit, stderr, stdout } = await run(code)
+      assert.strictEqual(exit, 0, stderr)
+      assert.match(stdout, /^[1-9]\d{3,} deliveries, 0 violations, trace [0-9a-f]{16}\n$/)
+    })
+
+    it("run the example, which is the one in examples/", async () => {
+      const code = await block("example")
+      assert.strictEqual(ofSources(code), await example("simulated-application"))
+      const { code: exit, stderr, stdout } = await run(code)
+      assert.strictEqual(exit, 0, stderr)
+      assert.match(stdout, /^[1-9]\d{3,} deliveries, 0 violations, trace [0-9a-f]{16}\n$/)
+    })
+
+    it("have a property that finds an application which passes nothing on", async () => {
+      const code = await block("example")
+      const alone = code.replace("[...allProperties, samePools]", "[samePools]")
+      const broken = alone.replace("return \"accepted\"", "return \"kept\"")
+      assert.notStrictEqual(alone, code)
+      assert.notStrictEqual(broken, alone)
+      const { code: exit, stderr } = await run(broken)
+      assert.strictEqual(exit, 1)
+      assert.match(stderr, /^all pools hold the same transactions: node \d+ lacks what was said at \d+ us/m)
+    })
   })
 
-  it("run the example, which is the one in examples/", async () => {
-    const code = await block("example")
-    const example = await readFile(join(root, "examples/simulated-application.ts"), "utf8")
-    const absolute = example.replaceAll(/"\.\.\/(src\/[^"]+)"/g, (_, path: string) => JSON.stringify(join(root, path)))
-    assert.strictEqual(ofSources(code), absolute.trimEnd())
-    const { code: exit, stderr, stdout } = await run(code)
-    assert.strictEqual(exit, 0, stderr)
-    assert.match(stdout, /^[1-9]\d{3,} deliveries, 0 violations, trace [0-9a-f]{16}\n$/)
-  })
-
-  it("have a property that finds an application which passes nothing on", async () => {
-    const code = await block("example")
-    const alone = code.replace("[...allProperties, samePools]", "[samePools]")
-    const broken = alone.replace("return \"accepted\"", "return \"kept\"")
-    assert.notStrictEqual(alone, code)
-    assert.notStrictEqual(broken, alone)
-    const { code: exit, stderr } = await run(broken)
-    assert.strictEqual(exit, 1)
-    assert.match(stderr, /^all pools hold the same transactions: node \d+ lacks what was said at \d+ us/m)
+  describe("docs/application.md", () => {
+    it("run the example, which is the one in examples/ and gives each verdict that it can", async () => {
+      const code = await block("example", "application")
+      assert.strictEqual(ofSources(code), await example("judging-application"))
+      const { code: exit, stderr, stdout } = await run(code)
+      assert.strictEqual(exit, 0, stderr)
+      assert.strictEqual(stdout, "accepted duplicate rejected rejected rejected\n")
+    })
   })
 })

@@ -35,6 +35,9 @@ const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSy
 const grantsTo = (peer: ByHand): ReadonlyArray<readonly [messages: number, bytes: number]> =>
   peer.heardOf("SEND_MORE_EXTENDED").map(({ sendMoreExtended: it }) => [it.numMessages, it.numBytes])
 
+/** What it tells of its first peer. */
+const firstNow = ({ overlay }: TestNode) => Effect.runSync(overlay.peers)[0]
+
 const infoOf = Effect.fnUntraced(function*({ overlay }: TestNode, peer: ByHand) {
   const info = (yield* overlay.peers).find(({ id }) => id === peer.id)
   return info ?? assert.fail("it is not here")
@@ -94,7 +97,7 @@ describe("a transaction", () => {
       assert.deepStrictEqual((yield* infoOf(it, peer)).receiveCredit, { messages: messages - 1, bytes: bytes - length })
       assert.strictEqual(grantsTo(peer).length, before, "nothing comes back while it is judged")
       yield* latch.open
-      yield* until("it is judged", () => Effect.runSync(it.overlay.peers)[0]?.receiveCredit.messages === messages)
+      yield* until("it is judged", () => firstNow(it)?.receiveCredit.messages === messages)
       yield* peer.settle
       assert.deepStrictEqual((yield* infoOf(it, peer)).receiveCredit, { messages, bytes })
       assert.deepStrictEqual(grantsTo(peer).slice(before), grants[i] === undefined ? [] : [grants[i]])
@@ -185,7 +188,7 @@ describe("flow control", () => {
       const [a, b] = [yield* node(), yield* node({ config: { credit: small } })]
       const id = yield* a.overlay.connect(b.address)
       assert.strictEqual(id, b.id)
-      const infos = () => [a, b].map(({ overlay }) => Effect.runSync(overlay.peers)[0])
+      const infos = () => [a, b].map(firstNow)
       yield* until("both have granted", () => infos().every((info) => (info?.sendCredit.messages ?? 0) > 0))
       const ofA = { messages: limits.CREDIT_MESSAGES, bytes: limits.CREDIT_BYTES }
       const ofB = { messages: small.messages, bytes: small.bytes }

@@ -24,6 +24,9 @@ const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SEC
 
 const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
 
+/** What it tells of its first peer. */
+const firstNow = ({ overlay }: TestNode) => Effect.runSync(overlay.peers)[0]
+
 const beat = TestClock.adjust("5 seconds")
 
 /**
@@ -178,10 +181,9 @@ describe("when the network allows longer transactions", () => {
     Effect.gen(function*() {
       const [initiator, acceptor] = [yield* node(), yield* node()]
       yield* initiator.overlay.connect(acceptor.address)
-      const infoOf = ({ overlay }: TestNode) => Effect.runSync(overlay.peers)[0]
       yield* until(
         "both may send",
-        () => [initiator, acceptor].every((it) => (infoOf(it)?.sendCredit.messages ?? 0) > 0)
+        () => [initiator, acceptor].every((it) => (firstNow(it)?.sendCredit.messages ?? 0) > 0)
       )
       initiator.memory.setLimits({ maxTxBytes: 400_000 })
       yield* initiator.overlay.broadcast(transactionMessage(1, 350_000))
