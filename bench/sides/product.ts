@@ -19,6 +19,7 @@ import * as RuntimeFloodGate from "../../src/layers/runtime/RuntimeFloodGate.ts"
 import * as RuntimeItemFetcher from "../../src/layers/runtime/RuntimeItemFetcher.ts"
 import * as RuntimeOwnAddress from "../../src/layers/runtime/RuntimeOwnAddress.ts"
 import * as RuntimePeers from "../../src/layers/runtime/RuntimePeers.ts"
+import { sharesOf } from "../../src/layers/stellar/StellarDoor.ts"
 import * as StellarFlowControl from "../../src/layers/stellar/StellarFlowControl.ts"
 import * as StellarFraming from "../../src/layers/stellar/StellarFraming.ts"
 import * as StellarHandshake from "../../src/layers/stellar/StellarHandshake.ts"
@@ -165,6 +166,7 @@ const unused = Layer.mergeAll(
     configured: () => undefined,
     isPreferred: () => false,
     mayBePreferred: () => false,
+    isConfigured: () => false,
     status: () => ({
       target: 0,
       dialing: 0,
@@ -214,6 +216,7 @@ const send = async (size: number, window: Window, port: number): Promise<Running
 
   const peers = RuntimePeers.layer({
     ...config,
+    ...sharesOf(config),
     pendingInboundExtra: 0,
     isExempt: () => true,
     changesBuffer: limits.EVENTS_PER_SUBSCRIBER

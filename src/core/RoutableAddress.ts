@@ -59,6 +59,10 @@ export const isRoutable = (ip: string, { allowLocal }: RoutableOptions): boolean
 /** Whether the address is this machine's for itself: 127/8. */
 export const isLoopback = (ip: string): boolean => isAmong(ip, loopback)
 
+/** Whether the address is one of a local network, or this machine's for itself: not of the open internet, and not nobody's. */
+export const isLocal = (ip: string): boolean =>
+  isRoutable(ip, { allowLocal: true }) && !isRoutable(ip, { allowLocal: false })
+
 /** Whether the address is of a private network (10/8, 172.16/12, 192.168/16): these are kept out of lists of peers. */
 export const isPrivate = (ip: string): boolean => isAmong(ip, privates)
 

@@ -9,24 +9,28 @@ export interface SlotQuestion<Peer> {
   /** Whether only preferred peers are let in. */
   readonly preferredOnly: boolean
   readonly hasSlot: boolean
+  /** Whether one more is within the share of where it comes from. */
+  readonly hasShare: boolean
   /** The peer of the same direction that would have to go first; `undefined` if all of them are preferred. Asked only if it matters. */
   readonly firstToGo: () => Peer | undefined
 }
 
-/** What becomes of it: it comes in, it comes in once that peer has gone, or it does not come in. */
+/** What becomes of it: it comes in, it comes in once that peer has gone, or it does not come in, for want of a slot or of a share. */
 export type SlotDecision<Peer> =
   | { readonly _tag: "Admitted" }
   | { readonly _tag: "AfterEviction"; readonly of: Peer }
   | { readonly _tag: "Rejected" }
+  | { readonly _tag: "OverShare" }
 
 const admitted: SlotDecision<never> = { _tag: "Admitted" }
 const rejected: SlotDecision<never> = { _tag: "Rejected" }
+const overShare: SlotDecision<never> = { _tag: "OverShare" }
 
 /** Decides on one who has authenticated. */
 export const decideSlot = <Peer>(
-  { firstToGo, hasSlot, isPreferred, preferredOnly }: SlotQuestion<Peer>
+  { firstToGo, hasShare, hasSlot, isPreferred, preferredOnly }: SlotQuestion<Peer>
 ): SlotDecision<Peer> => {
-  if (!isPreferred) return hasSlot && !preferredOnly ? admitted : rejected
+  if (!isPreferred) return !hasSlot || preferredOnly ? rejected : hasShare ? admitted : overShare
   if (hasSlot) return admitted
   const of = firstToGo()
   return of === undefined ? rejected : { _tag: "AfterEviction", of }

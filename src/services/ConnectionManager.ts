@@ -52,5 +52,7 @@ export class ConnectionManager extends Context.Service<ConnectionManager, {
   readonly isPreferred: (address: PeerAddress, id: PeerId) => boolean
   /** Whether a preferred address is of this IP: more cannot be said of somebody who comes in. */
   readonly mayBePreferred: (ip: string) => boolean
+  /** Whether an address of the configuration is of this IP, by what its texts resolve to now. */
+  readonly isConfigured: (ip: string) => boolean
   readonly status: () => ConnectionStatus
 }>()("effect-overlay/services/ConnectionManager") {}

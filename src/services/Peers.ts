@@ -52,7 +52,15 @@ export type PeerChange =
   | { readonly _tag: "PeerLeft"; readonly peer: Peer; readonly reason: DropReason }
 
 /** Why a connection is not taken in. */
-export type Refused = "pending-full" | "pending-of-ip-full"
+export type Refused = "pending-full" | "pending-of-ip-full" | "pending-of-subnet-full"
+
+/** What the configuration says of where a connection comes from, or goes to. */
+export interface Standing {
+  /** Whether a preferred peer is of this IP. */
+  readonly mayBePreferred?: boolean
+  /** Whether the configuration names this IP, so that nobody's share is looked at. */
+  readonly isConfigured?: boolean
+}
 
 /**
  * What becomes of a claim.
@@ -70,7 +78,7 @@ export class Peers extends Context.Service<Peers, {
    * Enters a connection as pending, or says which limit refuses it. One that came in and may be of a preferred peer is given the
    * places that are kept for those.
    */
-  readonly enter: (direction: Direction, address: PeerAddress, mayBePreferred?: boolean) => Pending | Refused
+  readonly enter: (direction: Direction, address: PeerAddress, standing?: Standing) => Pending | Refused
   /**
    * At HELLO: marks whose connection it claims to be, or says why it may not go on; see `core/Rivals`. `weDecide` says that our own id
    * is the greater one. If it has to wait, `again` is called when it is time to ask again.
@@ -84,6 +92,11 @@ export class Peers extends Context.Service<Peers, {
   readonly rivals: (pending: Pending) => ReadonlyArray<Pending>
   /** Whether a further peer of this direction can be taken in. */
   readonly hasSlot: (direction: Direction) => boolean
+  /**
+   * Whether a further inbound peer from where this one comes is within the shares of its IP and its /24. Who is let in beyond it, as a
+   * peer that is preferred by its key, counts all the same.
+   */
+  readonly hasShare: (pending: Pending) => boolean
   /** Takes a slot number for a peer that is about to be authenticated. */
   readonly takeSlotNumber: () => number
   /** Turns a pending connection into a peer. `hasSlot` has been asked in the same turn. */

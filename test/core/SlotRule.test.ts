@@ -7,6 +7,7 @@ const decide = (question: Partial<SlotQuestion<string>>): string => {
     isPreferred: false,
     preferredOnly: false,
     hasSlot: false,
+    hasShare: true,
     firstToGo: () => "ann",
     ...question
   })
@@ -17,6 +18,13 @@ describe("Who has authenticated", () => {
   it("comes in if there is a slot", () => {
     assert.strictEqual(decide({ hasSlot: true }), "Admitted")
     assert.strictEqual(decide({}), "Rejected")
+  })
+
+  it("does not come in beyond the share of where it comes from, unless it is preferred", () => {
+    assert.strictEqual(decide({ hasSlot: true, hasShare: false }), "OverShare")
+    assert.strictEqual(decide({ hasShare: false }), "Rejected")
+    assert.strictEqual(decide({ hasSlot: true, hasShare: false, isPreferred: true }), "Admitted")
+    assert.strictEqual(decide({ hasShare: false, isPreferred: true }), "after ann")
   })
 
   it("does not come in where only preferred peers do", () => {

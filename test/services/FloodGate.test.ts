@@ -22,6 +22,7 @@ const peersOf = (all: ReadonlyArray<Peer>) =>
       outcome: () => "gone",
       rivals: () => [],
       hasSlot: () => false,
+      hasShare: () => false,
       takeSlotNumber: () => 0,
       promote: () => {},
       leave: () => {},

@@ -17,6 +17,9 @@ const defaults: RuntimePeers.PeersOptions = {
   pendingInboundExtra: 2,
   maxPendingOutbound: 3,
   maxPendingPerIp: 2,
+  maxPendingPerSubnet: 100,
+  maxInboundPerIp: 100,
+  maxInboundPerSubnet: 100,
   isExempt: (address) => isLoopback(address.ip),
   changesBuffer: 16
 }
@@ -91,11 +94,45 @@ describe("The list of who is here", () => {
   test("keeps further pending places for those who come from where a preferred peer is", (service) => {
     for (const host of [1, 2, 3, 4, 5]) enter(service, "inbound", at(host))
     assert.strictEqual(service.enter("inbound", at(6)), "pending-full")
-    for (const host of [6, 7]) assert.isTrue(isPending(service.enter("inbound", at(host), true)))
-    assert.strictEqual(service.enter("inbound", at(8), true), "pending-full")
+    for (const host of [6, 7]) assert.isTrue(isPending(service.enter("inbound", at(host), { mayBePreferred: true })))
+    assert.strictEqual(service.enter("inbound", at(8), { mayBePreferred: true }), "pending-full")
     for (const host of [1, 2, 3]) enter(service, "outbound", at(20 + host))
-    assert.strictEqual(service.enter("outbound", at(24), true), "pending-full")
+    assert.strictEqual(service.enter("outbound", at(24), { mayBePreferred: true }), "pending-full")
   })
+
+  test("takes no more pending connections from one /24 than allowed, and calls of ours all the same", (service) => {
+    const first = enter(service, "inbound", at(1))
+    enter(service, "inbound", at(2))
+    assert.strictEqual(service.enter("inbound", at(3)), "pending-of-subnet-full")
+    assert.isTrue(isPending(service.enter("inbound", at(3), { isConfigured: true })))
+    assert.isTrue(isPending(service.enter("inbound", at(3), { mayBePreferred: true })))
+    assert.isTrue(isPending(service.enter("outbound", at(3))))
+    assert.isTrue(isPending(service.enter("inbound", tcpAddress("192.0.3.1", 1))))
+    service.leave(first, reason)
+    assert.isTrue(isPending(service.enter("inbound", at(4))))
+  }, { maxPendingPerSubnet: 2, maxPendingInbound: 10 })
+
+  test("knows whether an inbound peer is within the share of its IP and of its /24", (service) => {
+    const shareOf = (address: PeerAddress, direction: Direction = "inbound"): boolean => {
+      const pending = enter(service, direction, address)
+      const hasShare = service.hasShare(pending)
+      service.leave(pending, reason)
+      return hasShare
+    }
+    const { pending: first } = join(service, PeerId("A"), "inbound", at(1))
+    assert.deepStrictEqual([shareOf(at(1)), shareOf(at(2)), shareOf(at(1), "outbound")], [false, true, true])
+    join(service, PeerId("B"), "inbound", at(2))
+    assert.deepStrictEqual([at(1), at(3), tcpAddress("192.0.3.1", 1)].map((one) => shareOf(one)), [false, false, true])
+    assert.isTrue(service.hasShare(enter(service, "inbound", tcpAddress("127.0.0.1", 1))))
+    assert.isTrue(isPending(service.enter("inbound", at(3), { isConfigured: true })))
+    service.leave(first, reason)
+    assert.deepStrictEqual([shareOf(at(1)), shareOf(at(2)), shareOf(at(3))], [true, false, true])
+    // Who is let in beyond its share counts, and no share is left behind it.
+    const { pending: beyond } = join(service, PeerId("C"), "inbound", at(2))
+    assert.deepStrictEqual([shareOf(at(1)), shareOf(at(3))], [false, false])
+    service.leave(beyond, reason)
+    assert.isTrue(shareOf(at(3)))
+  }, { maxInboundPerIp: 1, maxInboundPerSubnet: 2, maxPendingInbound: 10 })
 
   test("counts a connection of an IP no longer once it is a peer", (service) => {
     join(service, ann, "inbound", at(1, 50_001))

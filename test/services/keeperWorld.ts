@@ -144,6 +144,9 @@ export const build = Effect.fnUntraced(function*(settings: Settings = {}): Effec
       pendingInboundExtra: 0,
       maxPendingOutbound: 100,
       maxPendingPerIp: 100,
+      maxPendingPerSubnet: 100,
+      maxInboundPerIp: 100,
+      maxInboundPerSubnet: 100,
       isExempt: () => true,
       changesBuffer: 1
     })),

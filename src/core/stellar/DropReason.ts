@@ -82,6 +82,13 @@ const rows = {
     advice: "There is no free slot for this peer: raise the limit of connections if the machine can bear it."
   },
 
+  InboundOverShare: {
+    text: "peer rejected",
+    code: ErrorCode.ERR_LOAD,
+    advice:
+      "Its IP or its /24 holds its share of inbound slots: raise the share, or name its address in the configuration, if you trust it."
+  },
+
   // Frames
   UnexpectedSequence: {
     text: "unexpected auth sequence",
@@ -188,6 +195,16 @@ const rows = {
     text: "all pending connections of this address are taken",
     advice:
       "One address holds many unfinished connections: several nodes behind it, or somebody who tries to fill the hall."
+  },
+  PendingOfSubnetFull: {
+    text: "all pending connections of this /24 are taken",
+    advice:
+      "Neighbouring addresses hold many unfinished connections: many nodes at one provider, or somebody who tries to fill the hall."
+  },
+  SubnetRateExceeded: {
+    text: "too many connections a second of this /24",
+    advice:
+      "Neighbouring addresses call faster than nodes do: somebody wants to keep this one busy with handshakes, or many nodes restart at once."
   },
   AlreadyConnectedAddress: {
     text: "already connected to this address",

@@ -223,6 +223,19 @@ export const PENDING_INBOUND_EXTRA = 2
 export const MAX_PENDING_OUTBOUND = 56
 /** Links of one IP that are not authenticated yet. Ours: one host shall not hold the hall. */
 export const MAX_PENDING_PER_IP = 5
+/**
+ * One /24 holds at most one in so many inbound slots, and of inbound links that are not authenticated. Ours: a /24 costs as much as a
+ * machine, and who fills the slots chooses the peers. With 64 slots 8, more than anybody's nodes at one place.
+ */
+export const SUBNET_SHARE = 8
+/** One IP holds at most one in so many inbound slots. Ours: with 64 slots 4, as for nodes behind one address translation. */
+export const IP_SHARE = 16
+/** What a share is at least, however few slots there are. Ours: of a node with few slots, two neighbours shall be able to be peers. */
+export const LEAST_SHARE = 2
+/** Inbound connections of one /24 in a second, and at once. Ours: a handshake costs who is called 1.4 ms, so this is a fourteenth of a core. */
+export const CONNECTIONS_PER_SUBNET_SECOND = 50
+/** Buckets for that rate. Ours: a /24 each, some 3 MiB; beyond it those that are full again are forgotten, then newcomers share one. */
+export const SUBNET_BUCKETS = 16_384
 /** Connections that wait in the kernel to be accepted. */
 export const LISTEN_BACKLOG = 100
 /** Time between two rounds of dialling. */

@@ -130,6 +130,8 @@ export const make = Effect.fnUntraced(
       configured: configured.kindOf,
       isPreferred: configured.isPreferred,
       mayBePreferred: (ip) => configured.addressesOf("preferred").some((address) => address.ip === ip),
+      isConfigured: (ip) =>
+        (["known", "preferred"] as const).some((kind) => configured.addressesOf(kind).some((one) => one.ip === ip)),
       status: () => ({
         ...dials.status(),
         ...learned.status(),

@@ -6,6 +6,8 @@ import type { PeerAddress } from "../../core/PeerAddress.ts"
 import { format } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import { fateAtAuth, fateAtHello, type Rival, type Stage, stageAtHello } from "../../core/Rivals.ts"
+import { Shares } from "../../core/Shares.ts"
+import { Tally } from "../../core/Tally.ts"
 import type { Claimed, Direction, Peer, PeerChange, Pending } from "../../services/Peers.ts"
 import { Peers } from "../../services/Peers.ts"
 import * as Tap from "./Tap.ts"
@@ -24,7 +26,13 @@ export interface PeersOptions {
   readonly maxPendingOutbound: number
   /** Connections of one IP, of either direction, that are not authenticated yet. */
   readonly maxPendingPerIp: number
-  /** Whether the limit of an IP does not hold for this one (as for this machine, and for peers of the configuration). */
+  /** Connections that came in from one /24 and are not authenticated yet. */
+  readonly maxPendingPerSubnet: number
+  /** Authenticated peers that called us from one IP. */
+  readonly maxInboundPerIp: number
+  /** Authenticated peers that called us from one /24. */
+  readonly maxInboundPerSubnet: number
+  /** Whether the limits of an IP and of a /24 do not hold for this one (as for this machine, and for addresses of the configuration). */
   readonly isExempt: (address: PeerAddress) => boolean
   /** Changes that are kept for each subscriber of `changes` while it is busy. */
   readonly changesBuffer: number
@@ -35,8 +43,8 @@ interface Connection {
   readonly pending: Pending
   /** When it came, as a number that only rises. */
   readonly since: number
-  /** Whether it counts among the pending ones of its IP. */
-  readonly countsForIp: boolean
+  /** Whether it counts for the share of its IP and its /24. */
+  readonly isShared: boolean
   /** Whom it claims to be, once it has said so. */
   id: PeerId | undefined
   /** How sure that is. */
@@ -54,31 +62,14 @@ interface Identity {
   waiting: Array<() => void>
 }
 
-/** How many hold each key; keys that nobody holds are not kept. */
-class Tally {
-  private readonly counts = new Map<string, number>()
-
-  of(key: string): number {
-    return this.counts.get(key) ?? 0
-  }
-
-  add(key: string): void {
-    this.counts.set(key, this.of(key) + 1)
-  }
-
-  remove(key: string): void {
-    const left = this.of(key) - 1
-    if (left > 0) this.counts.set(key, left)
-    else this.counts.delete(key)
-  }
-}
-
 const make = (options: PeersOptions): Peers["Service"] => {
   const connections = new Map<Pending, Connection>()
   const identities = new Map<PeerId, Identity>()
   let moments = 0
   const peers = new Set<Peer>()
   const pendingOfIp = new Tally()
+  const pendingInbound = new Shares({ perIp: Infinity, perSubnet: options.maxPendingPerSubnet })
+  const inbound = new Shares({ perIp: options.maxInboundPerIp, perSubnet: options.maxInboundPerSubnet })
   const listening = new Tally()
   /** Which slot numbers are taken, by number. */
   const slots: Array<boolean> = []
@@ -97,8 +88,13 @@ const make = (options: PeersOptions): Peers["Service"] => {
 
   const endPending = ({ address, direction }: Pending, connection: Connection): void => {
     pending[direction]--
-    if (connection.countsForIp) pendingOfIp.remove(address.ip)
+    if (!connection.isShared) return
+    pendingOfIp.remove(address.ip)
+    if (direction === "inbound") pendingInbound.remove(address.ip)
   }
+
+  /** Inbound peers hold their shares by the IP of their sockets. */
+  const holdsShare = ({ isShared, pending: { direction } }: Connection): boolean => isShared && direction === "inbound"
 
   const rivalsOf = (connection: Connection, id: PeerId): ReadonlyArray<Connection> =>
     Array.from(identities.get(id)?.connections ?? []).filter((other) => other !== connection)
@@ -135,23 +131,27 @@ const make = (options: PeersOptions): Peers["Service"] => {
   }
 
   return Peers.of({
-    enter: (direction, address, mayBePreferred = false) => {
+    enter: (direction, address, { isConfigured = false, mayBePreferred = false } = {}) => {
       const extra = mayBePreferred && direction === "inbound" ? options.pendingInboundExtra : 0
       if (pending[direction] >= maxPending[direction] + extra) return "pending-full"
-      const countsForIp = !options.isExempt(address)
-      if (countsForIp && pendingOfIp.of(address.ip) >= options.maxPendingPerIp) return "pending-of-ip-full"
+      const isShared = !(isConfigured || mayBePreferred || options.isExempt(address))
+      if (isShared && pendingOfIp.of(address.ip) >= options.maxPendingPerIp) return "pending-of-ip-full"
+      if (isShared && direction === "inbound" && pendingInbound.fullFor(address.ip) !== undefined) {
+        return "pending-of-subnet-full"
+      }
       const entered: Pending = { direction, address }
       connections.set(entered, {
         pending: entered,
         since: ++moments,
-        countsForIp,
+        isShared,
         id: undefined,
         stage: "claimed",
         peer: undefined,
         peerSince: 0
       })
       pending[direction]++
-      if (countsForIp) pendingOfIp.add(address.ip)
+      if (isShared) pendingOfIp.add(address.ip)
+      if (isShared && direction === "inbound") pendingInbound.add(address.ip)
       // Who called us listens at another port than its socket's: where, it says when it is a peer.
       if (direction === "outbound") listening.add(format(address))
       return entered
@@ -201,6 +201,11 @@ const make = (options: PeersOptions): Peers["Service"] => {
 
     hasSlot,
 
+    hasShare: (entered) => {
+      const connection = connections.get(entered)
+      return connection === undefined || !holdsShare(connection) || inbound.fullFor(entered.address.ip) === undefined
+    },
+
     takeSlotNumber: () => {
       const free = slots.indexOf(false)
       const slot = free === -1 ? slots.length : free
@@ -218,6 +223,7 @@ const make = (options: PeersOptions): Peers["Service"] => {
       if (!hasSlot(peer.direction)) throw new Error(`there is no slot for ${peer.id}`)
       endPending(entered, connection)
       authenticated[peer.direction]++
+      if (holdsShare(connection)) inbound.add(entered.address.ip)
       connection.peer = peer
       connection.peerSince = ++moments
       connection.stage = "session"
@@ -238,6 +244,7 @@ const make = (options: PeersOptions): Peers["Service"] => {
       if (peer === undefined) endPending(entered, connection)
       else {
         authenticated[peer.direction]--
+        if (holdsShare(connection)) inbound.remove(entered.address.ip)
         peers.delete(peer)
         listening.remove(format(peer.address))
         slots[peer.slot] = false

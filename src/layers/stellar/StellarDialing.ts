@@ -38,6 +38,8 @@ export interface DialingSurroundings {
   /** The life of a connection that we opened; gives the reason for which it ended. */
   readonly runSession: (link: Link, pending: Pending, attempt: Attempt) => Effect.Effect<DropReason>
   readonly isShuttingDown: () => boolean
+  /** Whether the configuration names this IP. */
+  readonly isConfigured: (ip: string) => boolean
   readonly announcedPort: () => number
   readonly isBanned: (id: PeerId) => Effect.Effect<boolean, DropReason>
   /** Told of the end of a call, also of one that never had a link: takes it out of the lists. */
@@ -50,13 +52,16 @@ export interface DialingSurroundings {
 export const make = (around: DialingSurroundings): Pick<PeerSupervisor["Service"], "dial" | "feel"> => {
   const { closeDeadline, connectTimeout, counters, events, fibers, handshake, isShuttingDown, peers } = around
 
+  const enter = (address: PeerAddress) =>
+    peers.enter("outbound", address, { isConfigured: around.isConfigured(address.ip) })
+
   const call = (address: PeerAddress) => around.transport.dial(address, { timeout: connectTimeout })
 
   const dial = (address: PeerAddress): Effect.Effect<PeerId, StellarDropReason> =>
     Effect.suspend(() => {
       if (isShuttingDown()) return Effect.fail(Drop.Shutdown)
       if (peers.isConnected(address)) return Effect.fail(Drop.AlreadyConnectedAddress)
-      const pending = peers.enter("outbound", address)
+      const pending = enter(address)
       if (typeof pending === "string") {
         counters.outboundCancelled += 1
         return Effect.fail(Drop.OutboundFull)
@@ -122,7 +127,7 @@ export const make = (around: DialingSurroundings): Pick<PeerSupervisor["Service"
   const feel = (address: PeerAddress): Effect.Effect<boolean | undefined> =>
     Effect.suspend(() => {
       if (isShuttingDown() || (peers.isConnected(address) && !hasCalledUs(address))) return Effect.undefined
-      const pending = peers.enter("outbound", address)
+      const pending = enter(address)
       if (typeof pending === "string") return Effect.undefined
       let isThere: boolean | undefined
       const felt = greet(address).pipe(

@@ -13,9 +13,8 @@ import {
   FETCH_WAITING_MESSAGES,
   FETCHED_ITEMS
 } from "../../core/limits.ts"
-import { type PeerAddress, tcpAddress } from "../../core/PeerAddress.ts"
+import { tcpAddress } from "../../core/PeerAddress.ts"
 import { PeerId } from "../../core/PeerId.ts"
-import { isLoopback } from "../../core/RoutableAddress.ts"
 import { Drop, isAborted } from "../../core/stellar/DropReason.ts"
 import { hashesPerAdvert, hashesPerDemand, queueLength } from "../../core/stellar/FloodLimits.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
@@ -40,6 +39,7 @@ import * as RuntimeOwnAddress from "../runtime/RuntimeOwnAddress.ts"
 import * as RuntimePeers from "../runtime/RuntimePeers.ts"
 import * as RuntimePullFlood from "../runtime/RuntimePullFlood.ts"
 import * as RuntimePushFlood from "../runtime/RuntimePushFlood.ts"
+import { isExempt, sharesOf } from "./StellarDoor.ts"
 import * as StellarFlowControl from "./StellarFlowControl.ts"
 import * as StellarFraming from "./StellarFraming.ts"
 import * as StellarHandshake from "./StellarHandshake.ts"
@@ -83,8 +83,8 @@ export const layer = (
     maxPendingInbound: config.maxPendingInbound,
     pendingInboundExtra: limits.PENDING_INBOUND_EXTRA,
     maxPendingOutbound: config.maxPendingOutbound,
-    maxPendingPerIp: config.maxPendingPerIp,
-    isExempt: isExemptIn(config),
+    ...sharesOf(config),
+    isExempt: ({ ip }) => isExempt(config, ip),
     changesBuffer: limits.EVENTS_PER_SUBSCRIBER
   })
   const handshake = StellarHandshake.layer({ ...config, versionText: config.versionText ?? versionText })
@@ -129,12 +129,6 @@ export const layerNode = (
   storage: Machine.Storage = {}
 ): Layer.Layer<Overlay, ListenError | StellarIdentity.InvalidSeed | Machine.StorageError, Application> =>
   Layer.provide(layer(config), Machine.layer(storage))
-
-/** Loopback and the addresses of the configuration may hold as many unfinished connections as they like. */
-const isExemptIn = (config: StellarConfig) => {
-  const ips = new Set([...config.knownPeers, ...config.preferredPeers].map((text) => text.replace(/:\d+$/, "")))
-  return (address: PeerAddress): boolean => isLoopback(address.ip) || ips.has(address.ip)
-}
 
 /**
  * Listens, hands each link to the supervisor, and then lets the connection manager dial: whoever is called shall be told the

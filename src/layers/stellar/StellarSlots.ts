@@ -7,7 +7,7 @@ import { decideSlot } from "../../core/SlotRule.ts"
 import { Drop } from "../../core/stellar/DropReason.ts"
 import type { ConnectionManager } from "../../services/ConnectionManager.ts"
 import type { Claim } from "../../services/Handshake.ts"
-import type { Direction, Peer, Peers } from "../../services/Peers.ts"
+import type { Peer, Peers, Pending } from "../../services/Peers.ts"
 
 /** The slots of one node. */
 export interface StellarSlots {
@@ -15,7 +15,7 @@ export interface StellarSlots {
    * What stands between a peer that has proven its key and a slot. `undefined`: nothing, there is a slot in this turn. Otherwise
    * fails, as "peer rejected", or completes when somebody has gone for it: then ask again.
    */
-  readonly obstacle: (direction: Direction, claim: Claim) => Effect.Effect<void, DropReason> | undefined
+  readonly obstacle: (pending: Pending, claim: Claim) => Effect.Effect<void, DropReason> | undefined
   /** Told of each peer that is out of the list of peers. */
   readonly left: (peer: Peer) => void
 }
@@ -42,11 +42,13 @@ export const make = (
     })
 
   return {
-    obstacle: (direction, claim) => {
+    obstacle: (pending, claim) => {
+      const { direction } = pending
       const decision = decideSlot({
         isPreferred: isPreferred(claim),
         preferredOnly,
         hasSlot: peers.hasSlot(direction),
+        hasShare: peers.hasShare(pending),
         // Two who come at once send two away.
         firstToGo: () =>
           peers.all().find((peer) => peer.direction === direction && !isPreferred(peer) && !leaving.has(peer))
@@ -56,6 +58,8 @@ export const make = (
           return undefined
         case "Rejected":
           return Effect.fail(Drop.PeerRejected)
+        case "OverShare":
+          return Effect.fail(Drop.InboundOverShare)
         case "AfterEviction":
           return Effect.andThen(
             Effect.logInfo(`evicting non-preferred ${decision.of.id}: preferred ${claim.id} selected instead`),

@@ -47,6 +47,7 @@ import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
 import { Survey } from "../../services/stellar/Survey.ts"
 import { type Link, Transport } from "../../services/Transport.ts"
 import { SharedSealBuffer } from "../runtime/SealBuffer.ts"
+import * as SteadyClock from "../runtime/SteadyClock.ts"
 import { bugOf, supervise } from "../runtime/Supervision.ts"
 import * as Tap from "../runtime/Tap.ts"
 import { untilDecided } from "../runtime/untilDecided.ts"
@@ -56,6 +57,7 @@ import { FloodIntake } from "./FloodIntake.ts"
 import * as ScpStateAnswers from "./ScpStateAnswers.ts"
 import { countBroadcast, makeCounters, makeMessageTallies, type StellarCounters } from "./StellarCounters.ts"
 import * as StellarDialing from "./StellarDialing.ts"
+import * as StellarDoor from "./StellarDoor.ts"
 import { StellarFetching } from "./StellarFetching.ts"
 import { type SessionSurroundings, StellarSession } from "./StellarSession.ts"
 import * as StellarSlots from "./StellarSlots.ts"
@@ -183,6 +185,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     fork: forkAlone
   })
   yield* Effect.addFinalizer(() => Effect.sync(() => judgedAgain.leave()))
+  const door = StellarDoor.make({ config, connections, peers, nowMillis: yield* SteadyClock.make })
   const slots = StellarSlots.make({ peers, connections, preferredOnly: config.preferredPeersOnly })
   const fibers = yield* FiberSet.make<void>()
   const shuttingDown = yield* Deferred.make<void>()
@@ -280,7 +283,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         const pingSeed = yield* random.randomBytes(PING_BYTES)
         // The slot is there in the turn in which there is no obstacle, and is taken in the same one.
         while (true) {
-          const obstacle = slots.obstacle(pending.direction, established.claim)
+          const obstacle = slots.obstacle(pending, established.claim)
           if (obstacle === undefined) break
           yield* obstacle
         }
@@ -385,10 +388,10 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       if (isShuttingDown) return Effect.void
       counters.inboundAttempted += 1
       const { remoteAddress } = link
-      const pending = peers.enter("inbound", remoteAddress, connections.mayBePreferred(remoteAddress.ip))
-      if (typeof pending === "string") {
+      const pending = door.enter(remoteAddress)
+      if ("_tag" in pending) {
         counters.inboundRejected += 1
-        refuse(remoteAddress, "inbound", pending === "pending-full" ? Drop.PendingFull : Drop.PendingOfAddressFull)
+        refuse(remoteAddress, "inbound", pending)
         return Effect.void
       }
       // In a fiber of ours and not of the listener's: a shutdown ends all sessions at once, wherever they came from.
@@ -408,6 +411,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     fibers,
     runSession: (link, pending, attempt) => runSession(link, "caller", pending, attempt),
     isShuttingDown: () => isShuttingDown,
+    isConfigured: connections.isConfigured,
     announcedPort: ownAddress.announcedPort,
     isBanned: (id) => ofStore(banList.isBanned(id)),
     // Of a connection that never had a link nobody has heard yet.

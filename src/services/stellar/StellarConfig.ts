@@ -105,6 +105,14 @@ export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/s
   maxPendingInbound: count(limits.MAX_PENDING_INBOUND),
   maxPendingOutbound: count(limits.MAX_PENDING_OUTBOUND),
   maxPendingPerIp: count(limits.MAX_PENDING_PER_IP),
+  /**
+   * One /24 holds at most one in so many of `maxInbound` and of `maxPendingInbound`, and one IP one in so many of `maxInbound`; at least
+   * two. 1: no limit. Loopback, addresses of the configuration, preferred keys, and local networks where they are allowed, are exempt.
+   */
+  subnetShare: positive(limits.SUBNET_SHARE),
+  ipShare: positive(limits.IP_SHARE),
+  /** Inbound connections a second from one /24; what comes beyond it is closed before it says anything. 0: no limit. Exempt as above. */
+  subnetRate: count(limits.CONNECTIONS_PER_SUBNET_SECOND),
   dialsPerTick: count(limits.DIALS_PER_TICK),
   connectionTick: time(limits.CONNECTION_TICK_MILLIS),
 

@@ -39,6 +39,8 @@ const spoken: ReadonlyArray<readonly [code: number, ...Row]> = [
   [0, "dropped by user", Drop.DroppedByUser],
   [0, "Survey has invalid signature", Drop.SurveySignature],
   [4, "peer rejected", Drop.PeerRejected],
+  // Ours by name only: to the other side it is the same.
+  [4, "peer rejected", Drop.InboundOverShare],
   [4, "preferred peer selected instead", Drop.PreferredPeerSelected],
   [4, "random disconnect due to out of sync", Drop.OutOfSync],
   [3, "unexpected auth sequence", Drop.UnexpectedSequence],
@@ -74,6 +76,8 @@ const silent: ReadonlyArray<Row> = [
   ["straggling (cannot keep up)", Drop.OutboxFull],
   ["a frame was begun and not finished", Drop.FrameTimeout],
   ["all pending connections of this address are taken", Drop.PendingOfAddressFull],
+  ["all pending connections of this /24 are taken", Drop.PendingOfSubnetFull],
+  ["too many connections a second of this /24", Drop.SubnetRateExceeded],
   ["already connected to this address", Drop.AlreadyConnectedAddress],
   ["the store failed", Drop.StoreFailed],
   ["the peer closed the connection", linkLost("ended", "whatever the machine says")],

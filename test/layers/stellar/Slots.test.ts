@@ -26,7 +26,8 @@ const makeWorld = Effect.gen(function*() {
   yield* TestClock.setTime(NOW_SECONDS * 1000)
   const network = MemoryTransport.makeNetwork()
   let machines = 0
-  const addMachine = () => `192.0.2.${++machines}`
+  // Each in a /24 of its own, so that none has another one's share.
+  const addMachine = () => `20.0.${++machines}.1`
   return {
     network,
     /** A node that calls nobody by itself. */

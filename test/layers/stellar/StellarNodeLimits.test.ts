@@ -277,7 +277,7 @@ describe("Connections that say nothing", () => {
   it.effect("may be 444 of all addresses together; the next one is hung up on", () =>
     Effect.gen(function*() {
       const { events } = yield* startMemoryNode()
-      const ips = Array.from({ length: 445 }, (_, i) => `198.51.${i >> 8}.${i & 255}`)
+      const ips = Array.from({ length: 445 }, (_, i) => `198.${i >> 8}.${i & 255}.1`)
       const links = yield* Effect.forEach(ips, callFrom)
       yield* settled
 

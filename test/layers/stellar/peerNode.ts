@@ -2,6 +2,7 @@
 import { Context, Duration, Effect, Exit, Layer, Redacted, Scope, Stream } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import { TestClock } from "effect/testing"
+import type { CryptoShape } from "../../../src/core/Crypto.ts"
 import type { PeerAddress } from "../../../src/core/PeerAddress.ts"
 import { tcpAddress } from "../../../src/core/PeerAddress.ts"
 import type { PeerId } from "../../../src/core/PeerId.ts"
@@ -14,6 +15,7 @@ import * as NodeCrypto from "../../../src/layers/node/NodeCrypto.ts"
 import * as TcpTransport from "../../../src/layers/node/TcpTransport.ts"
 import * as MemoryApplication from "../../../src/layers/stellar/MemoryApplication.ts"
 import * as StellarNode from "../../../src/layers/stellar/StellarNode.ts"
+import { Crypto } from "../../../src/services/Crypto.ts"
 import type { OverlayEvent } from "../../../src/services/Overlay.ts"
 import { PeerStore } from "../../../src/services/PeerStore.ts"
 import { Application } from "../../../src/services/stellar/Application.ts"
@@ -125,6 +127,7 @@ export interface NodeOptions {
   /** The application, made of the one in memory. */
   readonly application?: (inMemory: MemoryApplication.MemoryApplication) => Application["Service"]
   readonly transport?: Layer.Layer<Transport>
+  readonly crypto?: CryptoShape
   readonly host?: string
   /** What 32 random bytes are drawn, in order; then real randomness. */
   readonly draws?: ReadonlyArray<Uint8Array>
@@ -180,7 +183,7 @@ export const makeNode = Effect.fnUntraced(function*(options: NodeOptions = {}) {
           Layer.succeed(Application, options.application?.(memory) ?? memory),
           MemoryBanList.layer(),
           options.transport ?? TcpTransport.layer(),
-          NodeCrypto.layer,
+          options.crypto === undefined ? NodeCrypto.layer : Layer.succeed(Crypto, options.crypto),
           randomOf(options.draws ?? []),
           NodeAddressResolver.layer
         ])
