@@ -24,6 +24,8 @@ export interface Claim {
   readonly versions: Readonly<Record<string, number>>
   /** Unix seconds at which its certificate ends, where there is one. */
   readonly certificateExpiresAtSeconds: bigint | undefined
+  /** Whether that is later than any node's software makes it. */
+  readonly isCertificateLong: boolean
 }
 
 /** Steps of a handshake, in the order in which they can happen. */

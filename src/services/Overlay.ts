@@ -48,6 +48,8 @@ export interface PeerInfo<N extends Network> {
   /** What it says of its software: a stranger's bytes, to be shown escaped. */
   readonly versionText: string
   readonly versions: Readonly<Record<string, number>>
+  /** Whether the certificate that it came with is valid for longer than any node's software makes them: somebody may come again with it. */
+  readonly isCertificateLong: boolean
   /** Of the last ping; `undefined` until one was answered. */
   readonly latencyMillis: number | undefined
   /** What the peer may still send us. */

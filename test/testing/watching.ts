@@ -74,6 +74,7 @@ export const info = (index: number, over: Partial<PeerInfo<Stellar>> = {}): Peer
   sinceMillis: 0,
   versionText: "",
   versions: {},
+  isCertificateLong: false,
   latencyMillis: undefined,
   receiveCredit: { messages: 0, bytes: 0 },
   sendCredit: { messages: 0, bytes: 0 },

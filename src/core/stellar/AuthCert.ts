@@ -6,7 +6,7 @@
  */
 import type { CryptoShape, Signer } from "../Crypto.ts"
 import * as ItemHash from "../ItemHash.ts"
-import { CERTIFICATE_LIFETIME_SECONDS, CERTIFICATE_RENEWAL_SECONDS } from "./limits.ts"
+import { CERTIFICATE_LIFETIME_SECONDS, CERTIFICATE_LONGEST_SECONDS, CERTIFICATE_RENEWAL_SECONDS } from "./limits.ts"
 import type { AuthCert } from "./messages/handshake.ts"
 
 export type { AuthCert } from "./messages/handshake.ts"
@@ -73,6 +73,10 @@ export const verifyCertificate = (
   const hash = certificateHash(crypto, networkId, certificate.expiration, certificate.pubkey)
   return crypto.verify(nodePublicKey, hash, certificate.sig) ? "valid" : "bad-signature"
 }
+
+/** Whether a certificate is valid for longer than any software makes them: it is good all the same. */
+export const isLongLived = ({ expiration }: Pick<AuthCert, "expiration">, nowSeconds: number): boolean =>
+  expiration > nowSeconds + CERTIFICATE_LONGEST_SECONDS
 
 /** A node's own certificate, for one agreement key as long as the node runs. */
 export interface OwnCertificate {

@@ -30,6 +30,11 @@ const rows = {
     advice:
       "The peer's certificate is expired or signed for another network: check the network passphrase, and the clocks of both machines."
   },
+  LongCertificate: {
+    text: "auth cert is valid for too long",
+    advice:
+      "The peer's certificate is valid for more than a day, which no node's software makes: check its clock; whoever stole it could use it that long."
+  },
   Banned: {
     text: "node is banned",
     advice: "You banned this node: lift the ban if that is no longer meant."

@@ -66,6 +66,11 @@ export const DEFAULT_PORT = 11_625
 export const CERTIFICATE_LIFETIME_SECONDS = 3600
 /** A certificate with less than this left is signed anew before it is sent: a receiver's clock may be half an hour off. */
 export const CERTIFICATE_RENEWAL_SECONDS = 1800
+/**
+ * A certificate that is valid for longer than this is not made by any node's software, and whoever gets its key is this node for so
+ * long. Ours: core has no bound; a day is far above an hour and any clock that is merely wrong.
+ */
+export const CERTIFICATE_LONGEST_SECONDS = 86_400
 /** How many agreed keys are remembered, by remote key and role. Core holds 65,535; 1,024 is 100 KiB and far above any node's peers. Ours. */
 export const SHARED_KEY_CACHE_ENTRIES = 1024
 /** How long a dial may take until TCP is connected. Ours: the kernel's own limit is minutes. */

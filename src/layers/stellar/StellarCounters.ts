@@ -66,6 +66,8 @@ export const makeCounters = () => ({
   pulled: 0,
   /** How long those took together, from the first question. */
   pulledMillis: 0,
+  /** HELLOs with a good certificate that is valid for longer than any node's software makes them. */
+  longCertificates: 0,
   /** Connections that were begun, authenticated, ended, and not even begun because too many were. */
   inboundAttempted: 0,
   inboundEstablished: 0,

@@ -16,7 +16,7 @@ import { MAC_BYTES } from "../../core/Crypto.ts"
 import { type DropReason, handshakeTimeout } from "../../core/DropReason.ts"
 import * as ItemHash from "../../core/ItemHash.ts"
 import { tcpAddress } from "../../core/PeerAddress.ts"
-import { ownCertificate, verifyCertificate } from "../../core/stellar/AuthCert.ts"
+import { isLongLived, ownCertificate, verifyCertificate } from "../../core/stellar/AuthCert.ts"
 import { alreadyConnected, beforeHandshake, Drop, remoteError } from "../../core/stellar/DropReason.ts"
 import {
   FrameChannel,
@@ -41,8 +41,11 @@ import { lostLink } from "../runtime/Supervision.ts"
 import { encoded } from "./encoded.ts"
 
 /** What the handshake takes from the configuration. */
-export interface HandshakeOptions
-  extends Pick<StellarConfig, "passphrase" | "versions" | "handshakeTimeout" | "handshakeSilenceTimeout">
+export interface HandshakeOptions extends
+  Pick<
+    StellarConfig,
+    "passphrase" | "versions" | "handshakeTimeout" | "handshakeSilenceTimeout" | "strictCertificates"
+  >
 {
   /** What HELLO says of the software; what is above 100 bytes is cut off. */
   readonly versionText: string
@@ -135,7 +138,7 @@ export const make = Effect.fnUntraced(function*(options: HandshakeOptions) {
 
     const hello = yield* Effect.flatMap(frames.next, (frame) => fromResult(helloIn(frame)))
     const keys = yield* acceptCertificate(hello, role, nonce, admission)
-    const claim = claimOf(hello, link)
+    const claim = claimOf(hello, link, yield* nowSeconds)
     admission.onStep?.("hello-received", claim)
     if (role === "acceptor") {
       yield* sendHello(link, admission.listeningPort, nonce)
@@ -166,6 +169,9 @@ export const make = Effect.fnUntraced(function*(options: HandshakeOptions) {
   const acceptCertificate = Effect.fnUntraced(
     function*(hello: Hello, role: Role, nonce: Uint8Array, admission: Admission) {
       const now = yield* nowSeconds
+      if (options.strictCertificates && isLongLived(hello.cert, now)) {
+        return yield* Effect.fail<DropReason>(Drop.LongCertificate)
+      }
       if (verifyCertificate(crypto, networkId, hello.peerID, hello.cert, now) !== "valid") {
         return yield* Effect.fail<DropReason>(Drop.BadCertificate)
       }
@@ -208,12 +214,13 @@ export const layer = (
 
 const fromResult = <A>(result: Result.Result<A, DropReason>): Effect.Effect<A, DropReason> => Effect.fromResult(result)
 
-const claimOf = (hello: Hello, link: Link): Claim => ({
+const claimOf = (hello: Hello, link: Link, nowSeconds: number): Claim => ({
   id: peerIdFromPublicKey(hello.peerID),
   address: tcpAddress(link.remoteAddress.ip, portOf(hello)),
   versionText: textOf(hello.versionStr),
   versions: { ledger: hello.ledgerVersion, overlay: hello.overlayVersion, overlayMin: hello.overlayMinVersion },
-  certificateExpiresAtSeconds: hello.cert.expiration
+  certificateExpiresAtSeconds: hello.cert.expiration,
+  isCertificateLong: isLongLived(hello.cert, nowSeconds)
 })
 
 const sealAll = (channel: FrameChannel, messages: ReadonlyArray<Uint8Array>): Uint8Array => {

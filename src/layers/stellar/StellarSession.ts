@@ -648,6 +648,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
       sinceMillis: this.sinceMillis,
       versionText: claim.versionText,
       versions: claim.versions,
+      isCertificateLong: claim.isCertificateLong,
       latencyMillis: this.conversation.latencyMillis,
       receiveCredit: { messages: this.received.messages, bytes: this.received.bytes },
       sendCredit: this.credit.left(),

@@ -210,7 +210,8 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         return ofStore(banList.isBanned(id))
       }),
     // Marked in the turn in which it is asked, behind the book: two who come at once cannot both be told yes.
-    admit: ({ address, id }) => {
+    admit: ({ address, id, isCertificateLong }) => {
+      if (isCertificateLong) counters.longCertificates += 1
       claimants.set(pending, { id, end, listensAt: address })
       return Effect.flatMap(
         ofStore(peerStore.observe(address, observedOf(address, pending.direction))),

@@ -113,6 +113,8 @@ export class StellarConfig extends Schema.Class<StellarConfig>("effect-overlay/s
   ipShare: positive(limits.IP_SHARE),
   /** Inbound connections a second from one /24; what comes beyond it is closed before it says anything. 0: no limit. Exempt as above. */
   subnetRate: count(limits.CONNECTIONS_PER_SUBNET_SECOND),
+  /** Whether peers are refused whose certificate is valid for more than a day. Otherwise that is counted, and shown of the peer. */
+  strictCertificates: flag(false),
   dialsPerTick: count(limits.DIALS_PER_TICK),
   connectionTick: time(limits.CONNECTION_TICK_MILLIS),
 

@@ -72,6 +72,7 @@ const silent: ReadonlyArray<Row> = [
   ["Bad crypto request", Drop.BadCryptoRequest],
   ["all pending inbound connections are taken", Drop.PendingFull],
   ["all outbound connections taken", Drop.OutboundFull],
+  ["auth cert is valid for too long", Drop.LongCertificate],
   // Ours, where core has no such bound or speaks of its own machinery.
   ["straggling (cannot keep up)", Drop.OutboxFull],
   ["a frame was begun and not finished", Drop.FrameTimeout],

@@ -9,7 +9,7 @@ import * as MemoryTransport from "../../../src/layers/memory/MemoryTransport.ts"
 import type { Overrides } from "../../../src/services/stellar/StellarConfig.ts"
 import type { Link } from "../../../src/services/Transport.ts"
 import { seconds } from "../../support/links.ts"
-import { bytesOf, type HandshakePeer, makeHandshakePeer } from "./handshakePeer.ts"
+import { bytesOf, type Doctored, type HandshakePeer, makeHandshakePeer } from "./handshakePeer.ts"
 import { crypto, makeNode, NOW_SECONDS, PASSPHRASE, patiently, type TestNode, turn, until } from "./peerNode.ts"
 
 const HERE = tcpAddress("30.0.0.1", 11_625)
@@ -30,23 +30,25 @@ const makeWorld = Effect.fnUntraced(function*(config: Overrides = {}) {
     return yield* transport.dial(HERE, { timeout: seconds(20) })
   })
   /** Somebody new who has called from this IP, and shakes hands as far as the node lets it; tells what became of it. */
-  const call = Effect.fnUntraced(function*(ip: string, label = `caller ${ip} ${callers++}`) {
-    const peer = makeHandshakePeer(crypto, yield* dial(ip), "caller", {
-      passphrase: PASSPHRASE,
-      label,
-      nowSeconds: NOW_SECONDS
-    })
-    peer.sendHello()
-    if ((yield* patiently("HELLO, or the end", peer.next))._tag === "LINK_ENDED") return { peer, fate: "in silence" }
-    peer.sendAuth()
-    yield* patiently("AUTH", peer.next)
-    let heard = yield* patiently("what becomes of it", peer.next)
-    if (heard._tag === "PEERS") heard = yield* patiently("what becomes of it", peer.next)
-    const fate = heard._tag === "ERROR_MSG"
-      ? `${heard.error.code} ${Buffer.from(heard.error.msg).toString("latin1")}`
-      : heard._tag
-    return { peer, fate }
-  })
+  const call = Effect.fnUntraced(
+    function*(ip: string, { label = `caller ${ip} ${callers++}`, ...doctored }: Doctored & { label?: string } = {}) {
+      const peer = makeHandshakePeer(crypto, yield* dial(ip), "caller", {
+        passphrase: PASSPHRASE,
+        label,
+        nowSeconds: NOW_SECONDS
+      })
+      peer.sendHello(doctored)
+      if ((yield* patiently("HELLO, or the end", peer.next))._tag === "LINK_ENDED") return { peer, fate: "in silence" }
+      peer.sendAuth()
+      yield* patiently("AUTH", peer.next)
+      let heard = yield* patiently("what becomes of it", peer.next)
+      if (heard._tag === "PEERS") heard = yield* patiently("what becomes of it", peer.next)
+      const fate = heard._tag === "ERROR_MSG"
+        ? `${heard.error.code} ${Buffer.from(heard.error.msg).toString("latin1")}`
+        : heard._tag
+      return { peer, fate }
+    }
+  )
   let callers = 0
   const fates = (...ips: ReadonlyArray<string>) =>
     Effect.map(Effect.forEach(ips, (ip) => call(ip)), (all) => all.map(({ fate }) => fate))
@@ -126,7 +128,7 @@ describe("Inbound peers", () => {
         assert.deepStrictEqual(yield* fates(...Array<string>(6).fill(ip)), Array<string>(6).fill(IN), ip)
       }
       assert.deepStrictEqual(yield* fates(...Array<string>(5).fill("20.0.2.1")), [IN, IN, IN, IN, REJECTED])
-      assert.strictEqual((yield* call("20.0.2.1", "preferred")).fate, IN)
+      assert.strictEqual((yield* call("20.0.2.1", { label: "preferred" })).fate, IN)
     }))
 
   it.effect("of local networks are limited as others where those are not allowed", () =>
@@ -148,6 +150,26 @@ describe("Connections that are not authenticated", () => {
       assert.deepStrictEqual(ended, [...Array<boolean>(10).fill(false), true, false])
       yield* until("it is told of", () => node.failures().length === 1)
       assert.deepStrictEqual(reasonsOf(node), ["PendingOfSubnetFull"])
+    }))
+})
+
+describe("A peer whose certificate is valid for more than a day", () => {
+  it.effect("is let in, counted, and shown as such; in strict mode it is not", () =>
+    Effect.gen(function*() {
+      const expiration = BigInt(NOW_SECONDS + 86_401)
+      const { call, node } = yield* makeWorld()
+      const long = yield* call("20.0.0.1", { certificate: { expiration } })
+      const { peer: other } = yield* call("20.0.0.2")
+      assert.strictEqual(long.fate, IN)
+      const shown = new Map((yield* node.overlay.peers).map(({ id, isCertificateLong }) => [id, isCertificateLong]))
+      assert.deepStrictEqual([shown.get(long.peer.id), shown.get(other.id)], [true, false])
+      assert.strictEqual((yield* node.overlay.counters)["longCertificates"], 1)
+
+      const strict = yield* makeWorld({ strictCertificates: true })
+      assert.strictEqual((yield* strict.call("20.0.0.1", { certificate: { expiration } })).fate, "in silence")
+      assert.strictEqual((yield* strict.call("20.0.0.1")).fate, IN)
+      yield* until("it is told of", () => strict.node.failures().length === 1)
+      assert.deepStrictEqual(reasonsOf(strict.node), ["LongCertificate"])
     }))
 })
 

@@ -58,6 +58,7 @@ interface NodeOptions {
   readonly seed?: string
   readonly passphrase?: string
   readonly versionText?: string
+  readonly strictCertificates?: boolean
   /** What the node draws: its agreement secret, then a nonce for each handshake. Without it, real randomness. */
   readonly draws?: ReadonlyArray<Uint8Array>
 }
@@ -79,6 +80,7 @@ const makeNode = (options: NodeOptions = {}) => {
     versions,
     handshakeTimeout,
     handshakeSilenceTimeout,
+    strictCertificates: options.strictCertificates ?? false,
     versionText: options.versionText ?? "under test"
   }).pipe(
     Layer.provide(StellarIdentity.layer(Redacted.make(options.seed ?? encodeSeed(bytesOf(crypto, "our seed"))))),
@@ -236,7 +238,8 @@ for (const role of roles) {
           address: tcpAddress(ours.remoteAddress.ip, 65_535),
           versionText: "driven by hand",
           versions: { ledger: 0, overlay: 43, overlayMin: 40 },
-          certificateExpiresAtSeconds: BigInt(NOW_SECONDS + 3600)
+          certificateExpiresAtSeconds: BigInt(NOW_SECONDS + 3600),
+          isCertificateLong: false
         })
       }))
 
@@ -480,6 +483,33 @@ for (const role of roles) {
           doctored: { certificate: { networkId: bytesOf(crypto, "another network") } }
         }
         assertRefused(foreign, yield* refuse(foreign, foreign), "foreign")
+      }))
+
+    it.effect("is told of as one with a long certificate, where that is valid for more than a day", () =>
+      Effect.gen(function*() {
+        yield* setNow
+        for (const [seconds, isLong] of [[86_400, false], [86_401, true], [2 ** 40, true]] as const) {
+          const { fiber, peer } = yield* meet({ role })
+          peer.sendHello({ certificate: { expiration: BigInt(NOW_SECONDS + seconds) } })
+          yield* peer.next
+          peer.sendAuth()
+          assert.strictEqual(establishedOf(yield* Fiber.join(fiber)).claim.isCertificateLong, isLong)
+        }
+      }))
+
+    it.effect("is refused in silence for a long certificate in strict mode, and for no other", () =>
+      Effect.gen(function*() {
+        yield* setNow
+        const node = yield* makeNode({ strictCertificates: true })
+        const long = yield* meet({ role, node })
+        long.peer.sendHello({ certificate: { expiration: BigInt(NOW_SECONDS + 86_401) } })
+        assert.strictEqual(refusalOf(yield* Fiber.join(long.fiber)), Drop.LongCertificate)
+        assert.deepStrictEqual(names(yield* long.peer.rest), [])
+        const { fiber, peer } = yield* meet({ role, node })
+        peer.sendHello({ certificate: { expiration: BigInt(NOW_SECONDS + 86_400) } })
+        yield* peer.next
+        peer.sendAuth()
+        establishedOf(yield* Fiber.join(fiber))
       }))
 
     it.effect("is good in the very second in which its certificate ends", () =>
