@@ -61,7 +61,7 @@ describe("An address that somebody names", () => {
     assert.deepStrictEqual(all.filter(isLoopback), loopback)
   })
 
-  it("is private in the three networks that are set apart for it, and nowhere else", () => {
+  it("is private in the three networks that are set apart for it, and nowhere else [core: private addresses]", () => {
     assert.deepStrictEqual(all.filter(isPrivate), privates)
   })
 

@@ -90,7 +90,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "passes over what cannot be dialled, and fails when such an address is to be updated",
+    "passes over what cannot be dialled, and fails when such an address is to be updated [core: create peer record]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       const wrong = [
@@ -229,7 +229,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "offers for dialling only what is of the kind, is due and has not failed too often",
+    "offers for dialling only what is of the kind, is due and has not failed too often [core: loadRandomPeers] [core: nextAttemptCutoff limits failures]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       yield* store.ensure(addresses(0, 5))
@@ -281,7 +281,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "shares outbound and preferred addresses first, then inbound ones, with few failures only, due or not",
+    "shares outbound and preferred addresses first, then inbound ones, with few failures only, due or not [core: getPeersToSend] [core: loadRandomPeers]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       yield* store.ensure(addresses(0, 10))
@@ -305,7 +305,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "purges what failed 120 times, everywhere or for one IP",
+    "purges what failed 120 times, everywhere or for one IP [core: purge peer table]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       const second = tcpAddress(address(2).ip, 11_626)

@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(
       configured,
       learned,
       dials,
-      exchange: Exchange.make(options, { configured, peers }),
+      exchange: Exchange.make(options, { configured, peers, store }),
       promote: Promotion.make({ store, peers, dials, mayBeDialed }),
       mayBeDialed
     })

@@ -5,7 +5,7 @@ import { Deferred, type Duration, Effect, Exit, Fiber, FiberSet } from "effect"
 import type { DropReason } from "../../core/DropReason.ts"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
-import { asStellarDrop, Drop, type StellarDropReason } from "../../core/stellar/DropReason.ts"
+import { asStellarDrop, Drop, isAborted, type StellarDropReason } from "../../core/stellar/DropReason.ts"
 import type { Handshake } from "../../services/Handshake.ts"
 import type { OverlayEvent } from "../../services/Overlay.ts"
 import type { Peers, Pending } from "../../services/Peers.ts"
@@ -44,6 +44,8 @@ export interface DialingSurroundings {
   readonly isBanned: (id: PeerId) => Effect.Effect<boolean, DropReason>
   /** Told of the end of a call, also of one that never had a link: takes it out of the lists. */
   readonly failed: (pending: Pending, reason: StellarDropReason) => void
+  /** Puts in order what the book holds of this IP, behind a call that gave no link. */
+  readonly tidyUp: (ip: string) => Effect.Effect<void>
   /** Completes when the close has taken as long as it may. */
   readonly closeDeadline: Effect.Effect<void>
 }
@@ -73,7 +75,9 @@ export const make = (around: DialingSurroundings): Pick<PeerSupervisor["Service"
       const interruptedFor = () => isUnwanted ? Drop.DroppedByUser : Drop.Shutdown
       events.publish({ _tag: "Dialing", address })
       const attempt = Effect.gen(function*() {
-        const link = yield* Effect.mapError(call(address), noLink)
+        const link = yield* Effect.mapError(call(address), noLink).pipe(
+          Effect.tapError((reason) => isAborted(reason) ? Effect.void : around.tidyUp(address.ip))
+        )
         const reason = yield* around.runSession(link, pending, {
           onAuthenticated: (id) => Deferred.doneUnsafe(answer, Exit.succeed(id)),
           interruptedFor,

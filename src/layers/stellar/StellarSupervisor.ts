@@ -252,6 +252,9 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     return hasRival ? simultaneousDial(id, "them") : reason
   }
 
+  /** Whoever has failed too often is forgotten when a connection with its IP is over (protocol §8.2). */
+  const tidyUp = (ip: string) => Effect.ignore(ofStore(peerStore.purge(ip)))
+
   const observedOf = (address: PeerAddress, direction: Direction): Observed => {
     if (connections.configured(address) === "preferred") return { kind: "preferred" }
     return direction === "outbound" ? { kind: "outbound", preferredIsKnown: true } : { kind: "inbound" }
@@ -305,7 +308,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         tidyUp: Effect.suspend(() =>
           session === undefined && role === "caller" && ending !== undefined && isAborted(ending)
             ? Effect.void
-            : Effect.ignore(ofStore(peerStore.purge(link.remoteAddress.ip)))
+            : tidyUp(link.remoteAddress.ip)
         ),
         lastWords,
         closeDeadline
@@ -422,6 +425,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       counters.outboundDropped += 1
       refuse(pending.address, "outbound", reason)
     },
+    tidyUp,
     closeDeadline
   })
 

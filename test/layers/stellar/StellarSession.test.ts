@@ -598,6 +598,17 @@ describe("the first words of a session", () => {
       ])
       assert.deepStrictEqual(called.heardOf("PEERS"), [])
     }))
+
+  it.effect("tell addresses as XDR, the bytes of the IP in their order and no failures [core: toXdr]", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      yield* it.peerStore.ensure([tcpAddress("1.25.50.200", 256)])
+      yield* it.peerStore.attempt(tcpAddress("1.25.50.200", 256))
+      const peer = yield* caller(it)
+      assert.deepStrictEqual(peer.heardOf("PEERS").map(({ peers }) => peers), [[
+        { ip: { _tag: "IPv4", ipv4: Uint8Array.of(1, 25, 50, 200) }, port: 256, numFailures: 0 }
+      ]])
+    }))
 })
 
 describe("credit", () => {

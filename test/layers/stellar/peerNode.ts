@@ -17,7 +17,7 @@ import * as MemoryApplication from "../../../src/layers/stellar/MemoryApplicatio
 import * as StellarNode from "../../../src/layers/stellar/StellarNode.ts"
 import { Crypto } from "../../../src/services/Crypto.ts"
 import type { OverlayEvent } from "../../../src/services/Overlay.ts"
-import { PeerStore } from "../../../src/services/PeerStore.ts"
+import { PeerStore, type PeerStoreError } from "../../../src/services/PeerStore.ts"
 import { Application } from "../../../src/services/stellar/Application.ts"
 import { Overlay, type Stellar } from "../../../src/services/stellar/Overlay.ts"
 import { type Overrides, privateNetwork } from "../../../src/services/stellar/StellarConfig.ts"
@@ -128,6 +128,8 @@ export interface NodeOptions {
   readonly application?: (inMemory: MemoryApplication.MemoryApplication) => Application["Service"]
   readonly transport?: Layer.Layer<Transport>
   readonly crypto?: CryptoShape
+  /** Fills the book before the node is there. */
+  readonly before?: (store: PeerStore["Service"]) => Effect.Effect<unknown, PeerStoreError>
   readonly host?: string
   /** What 32 random bytes are drawn, in order; then real randomness. */
   readonly draws?: ReadonlyArray<Uint8Array>
@@ -160,6 +162,12 @@ const randomOf = (draws: ReadonlyArray<Uint8Array>): Layer.Layer<SecureRandom.Se
   )
 }
 
+const bookOf = ({ before }: NodeOptions): Layer.Layer<PeerStore> =>
+  Layer.effect(
+    PeerStore,
+    Effect.tap(MemoryPeerStore.make(), (store) => before === undefined ? Effect.void : Effect.orDie(before(store)))
+  )
+
 /** Starts a node that listens and dials nobody by itself. It stops when the Scope around closes, or before. */
 export const makeNode = Effect.fnUntraced(function*(options: NodeOptions = {}) {
   const passphrase = options.passphrase ?? PASSPHRASE
@@ -178,7 +186,7 @@ export const makeNode = Effect.fnUntraced(function*(options: NodeOptions = {}) {
   const context = yield* Layer.buildWithScope(
     Layer.fresh(
       StellarNode.layer(config).pipe(
-        Layer.provideMerge(MemoryPeerStore.layer()),
+        Layer.provideMerge(bookOf(options)),
         Layer.provide([
           Layer.succeed(Application, options.application?.(memory) ?? memory),
           MemoryBanList.layer(),

@@ -35,7 +35,7 @@ export interface DialRoundSurroundings {
   readonly learned: LearnedAddresses
   readonly dials: Dials
   /** Leaves a peer for another one, if it is time: see `Exchange`. */
-  readonly exchange: (isFull: boolean) => Effect.Effect<void>
+  readonly exchange: (isFull: boolean) => Effect.Effect<void, PeerStoreError>
   /** Sees whether somebody who called us can be called: see `Promotion`. */
   readonly promote: Effect.Effect<void, PeerStoreError>
   readonly mayBeDialed: (address: PeerAddress) => boolean

@@ -6,6 +6,7 @@ import type { DropReason } from "../../../core/DropReason.ts"
 import { EXCHANGE_PEER_MILLIS } from "../../../core/limits.ts"
 import { LostNetwork } from "../../../core/LostNetwork.ts"
 import type { Peers } from "../../../services/Peers.ts"
+import type { PeerStore, PeerStoreError } from "../../../services/PeerStore.ts"
 import type { ConfiguredPeers } from "./ConfiguredPeers.ts"
 
 /** When a node has lost its network, and how it leaves a peer. */
@@ -19,8 +20,12 @@ export interface ExchangeOptions {
 /** Makes the exchange of one node, to be asked once a round: it leaves at most one outbound peer, at random, that is not preferred. */
 export const make = (
   { exchanged, isFollowing }: ExchangeOptions,
-  { configured, peers }: { readonly configured: ConfiguredPeers; readonly peers: Peers["Service"] }
-): (isFull: boolean) => Effect.Effect<void> => {
+  { configured, peers, store }: {
+    readonly configured: ConfiguredPeers
+    readonly peers: Peers["Service"]
+    readonly store: PeerStore["Service"]
+  }
+): (isFull: boolean) => Effect.Effect<void, PeerStoreError> => {
   const lost = new LostNetwork(EXCHANGE_PEER_MILLIS)
   return Effect.fnUntraced(function*(isFull) {
     const nowMillis = yield* Clock.currentTimeMillis
@@ -30,6 +35,10 @@ export const make = (
     )
     if (leavable.length === 0) return
     const peer = leavable[yield* Random.nextIntBetween(0, leavable.length, { halfOpen: true })]
-    peer?.drop(exchanged)
+    if (peer === undefined) return
+    // It has its back-off, as after an attempt that failed for our reasons, or it would be the first to be called again.
+    yield* store.attempt(peer.address)
+    yield* store.withdraw(peer.address)
+    peer.drop(exchanged)
   })
 }
