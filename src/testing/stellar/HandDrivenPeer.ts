@@ -12,7 +12,13 @@ import * as ItemHash from "../../core/ItemHash.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import type { Role } from "../../core/Role.ts"
 import { signCertificate } from "../../core/stellar/AuthCert.ts"
-import { FrameChannel, RECORD_OVERHEAD_BYTES, sealUnauthenticated } from "../../core/stellar/FrameChannel.ts"
+import {
+  FrameChannel,
+  isFrameShaped,
+  kindAt,
+  RECORD_OVERHEAD_BYTES,
+  sealUnauthenticated
+} from "../../core/stellar/FrameChannel.ts"
 import {
   AUTH_FLAGS_FLOW_CONTROL_BYTES,
   CERTIFICATE_LIFETIME_SECONDS,
@@ -121,6 +127,11 @@ export interface HandDrivenPeer {
   readonly lastBody: () => Uint8Array
   /** Sets (or, with `undefined`, clears) who is told of each message that is read, before the reader gets it. */
   readonly onHeard: (tell: ((message: StellarMessage) => void) | undefined) => void
+  /**
+   * Sets kinds, each with a name, of which it is only counted how many come behind the handshake: the message is opened as any
+   * other, and its name `told`, but it is neither kept nor decoded, and no reader gets it.
+   */
+  readonly passOver: (kinds: ReadonlyMap<number, string>, told: (name: string) => void) => void
   /** The channel. Throws before the other side's HELLO was read. */
   readonly channel: () => FrameChannel
   /** The decoder, which holds what came behind the last frame that was read. */
@@ -198,6 +209,8 @@ export const make = (parts: PeerParts): HandDrivenPeer => {
   let body: Uint8Array = EMPTY
   let refused: Unreadable | undefined
   let tell: ((message: StellarMessage) => void) | undefined
+  let passed: ReadonlyMap<number, string> = new Map()
+  let tellPassed: (name: string) => void = () => {}
 
   const hello = (doctored: Doctored = {}): Uint8Array => {
     const named = doctored.signer ?? keys.signer
@@ -254,6 +267,17 @@ export const make = (parts: PeerParts): HandDrivenPeer => {
       if (refused !== undefined) return Effect.succeed(refused)
       let wants = true
       const onFrame = (bytes: Uint8Array, start: number, end: number): boolean => {
+        const name = isFrameShaped(bytes, start, end) ? passed.get(kindAt(bytes, start)) : undefined
+        if (opened !== undefined && name !== undefined) {
+          const verdict = opened.open(bytes, start, end)
+          if (verdict === "message") {
+            tellPassed(name)
+            return true
+          }
+          refused = unreadable(verdict)
+          wants = false
+          return false
+        }
         body = bytes.slice(start, end)
         const message = messageIn(body)
         if (message._tag === "UNREADABLE") {
@@ -345,6 +369,10 @@ export const make = (parts: PeerParts): HandDrivenPeer => {
     lastBody: () => body,
     onHeard: (next) => {
       tell = next
+    },
+    passOver: (kinds, told) => {
+      passed = kinds
+      tellPassed = told
     },
     channel,
     decoder

@@ -14,6 +14,12 @@ import type { Ending, Sightings } from "./Sightings.ts"
 /** More than any node sends to one peer: a session that grants this once never has to grant again. */
 const GENEROUS_GRANT = { numMessages: 0x7fffffff, numBytes: 0xffffffff }
 
+/** What nodes flood to everybody all the time, and no actor reads. */
+const UNREAD: ReadonlyMap<number, string> = new Map([
+  [MessageType.SCP_MESSAGE, "SCP_MESSAGE"],
+  [MessageType.TRANSACTION, "TRANSACTION"]
+])
+
 /** How a session enters. */
 export interface Entering {
   readonly doctored?: Doctored
@@ -26,7 +32,7 @@ export class HostileSession {
   readonly peer: HandDrivenPeer
   /** Whether pings are answered. */
   isPolite = true
-  /** Told of each message that is read. Runs inside the reading: it may say something, and may not wait. */
+  /** Told of each message that is read: any but statements and transactions. Runs inside the reading: it may say something, and may not wait. */
   onHeard: (message: StellarMessage) => void = () => {}
   private readonly sightings: Sightings
   private readonly credit = new SendLedger()
@@ -38,6 +44,7 @@ export class HostileSession {
     this.peer = peer
     this.sightings = sightings
     peer.onHeard((message) => this.hear(message))
+    peer.passOver(UNREAD, (name) => sightings.onHeard(name))
     sightings.onLink()
   }
 
