@@ -120,11 +120,15 @@ export const make = (options: WorldOptions): World => {
   let first = 0
   let waitingCount = 0
   let now = 0
+  // The Clock is asked several times a message, and time goes on less often.
+  let nowMillis = epochMillis
   let tasksRun = 0
   /** The `tasksRun` that this instant may come to. */
   let tasksAllowed = maxTasksAnInstant
   let isRunning = false
   let trespass: Trespass | undefined
+
+  const nowMicros = (): number => now
 
   const report: Report = (what) => {
     const found = new Trespass(what)
@@ -171,6 +175,11 @@ export const make = (options: WorldOptions): World => {
     if (trespass !== undefined) throw trespass
   }
 
+  const goTo = (micros: number): void => {
+    now = micros
+    nowMillis = epochMillis + Math.floor(micros / MICROS_PER_MILLI)
+  }
+
   const runWaiting = (): void => {
     while (waitingCount > 0) {
       const task = waiting[first]!
@@ -186,7 +195,7 @@ export const make = (options: WorldOptions): World => {
     const time = due.nextTime()
     if (time > limitMicros) return false
     if (time > now) {
-      now = time
+      goTo(time)
       tasksAllowed = tasksRun + maxTasksAnInstant
     }
     run(due.pop()!)
@@ -219,7 +228,7 @@ export const make = (options: WorldOptions): World => {
     enclosed(micros, () => {
       runWaiting()
       while (runNext(micros)) { /* all that is due */ }
-      now = micros
+      goTo(micros)
     })
 
   const runUntil = (done: () => boolean, limitMicros: number): "done" | "limit" | Deadlock =>
@@ -234,7 +243,7 @@ export const make = (options: WorldOptions): World => {
           if (fibers > 0) return { _tag: "Deadlock", atMicros: now, fibers, waiting: census.waiting() }
         }
         if (next > limitMicros) {
-          now = limitMicros
+          goTo(limitMicros)
           return "limit"
         }
         runNext(next)
@@ -257,7 +266,7 @@ export const make = (options: WorldOptions): World => {
   }
 
   const context = Context.merge(
-    Context.make(Clock.Clock, clockOf({ nowMicros: () => now, after }, epochMillis)),
+    Context.make(Clock.Clock, clockOf({ nowMicros, nowMillis: () => nowMillis, after }, epochMillis)),
     SimulatedRandom.context(stream(seed, "random"))
   ).pipe(Context.add(Scheduler, scheduler))
 
@@ -269,7 +278,7 @@ export const make = (options: WorldOptions): World => {
 
   return {
     seed,
-    nowMicros: () => now,
+    nowMicros,
     after,
     soon,
     context,
@@ -283,14 +292,17 @@ export const make = (options: WorldOptions): World => {
 }
 
 /** A Clock that shows the World's time, and whose sleepers are due tasks of it. */
-const clockOf = (world: Pick<World, "nowMicros" | "after">, epochMillis: number): Clock.Clock => {
-  const millis = (): number => epochMillis + Math.floor(world.nowMicros() / MICROS_PER_MILLI)
+const clockOf = (
+  world: Pick<World, "nowMicros" | "after"> & { readonly nowMillis: () => number },
+  epochMillis: number
+): Clock.Clock => {
+  const { nowMillis } = world
   const monotonic = (): bigint => BigInt(world.nowMicros()) * 1000n
   const epochNanos = BigInt(epochMillis) * 1_000_000n
   const nanos = (): bigint => epochNanos + monotonic()
   return {
-    currentTimeMillisUnsafe: millis,
-    currentTimeMillis: Effect.sync(millis),
+    currentTimeMillisUnsafe: nowMillis,
+    currentTimeMillis: Effect.sync(nowMillis),
     currentTimeNanosUnsafe: nanos,
     currentTimeNanos: Effect.sync(nanos),
     monotonicTimeNanosUnsafe: monotonic,
