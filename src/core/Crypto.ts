@@ -27,8 +27,8 @@ export interface Signer {
 
 /** Synchronous cryptography. No function throws on input that came from outside: a refusal is a value. */
 export interface CryptoShape {
-  /** SHA-256 as an `ItemHash`. */
-  readonly sha256: (bytes: Uint8Array) => ItemHash
+  /** SHA-256 of `bytes[start, end)`, of all of them if nothing else is said, as an `ItemHash`. */
+  readonly sha256: (bytes: Uint8Array, start?: number, end?: number) => ItemHash
   /** Prepares a key of HMAC-SHA256 (RFC 2104). A key longer than 64 bytes is hashed first, as the RFC says. */
   readonly macKey: (key: Uint8Array) => MacKey
   /** The signer of a 32-byte Ed25519 seed (RFC 8032). */

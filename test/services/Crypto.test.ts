@@ -205,6 +205,15 @@ for (const { layer: cryptoLayer, name } of layers) {
         }
       }))
 
+    it.effect("digests a part of some bytes as it does a copy of that part", () =>
+      Effect.gen(function*() {
+        const crypto = yield* Crypto
+        const bytes = text("no message stands alone in its chunk")
+        for (const [start, end] of [[0, 36], [0, 5], [3, 10], [4, 36], [7, 7]] as const) {
+          assert.strictEqual(crypto.sha256(bytes, start, end), crypto.sha256(bytes.slice(start, end)))
+        }
+      }))
+
     it.effect("makes and verifies the MACs of all vectors", () =>
       Effect.gen(function*() {
         const crypto = yield* Crypto

@@ -16,7 +16,8 @@ import { Crypto } from "../../services/Crypto.ts"
 /** How many bytes a key of Ed25519 or X25519 has, and each half of a signature. */
 const KEY_BYTES = 32
 
-const sha256 = (bytes: Uint8Array): ItemHash.ItemHash => ItemHash.fromBytes(nobleSha256(bytes))
+const sha256 = (bytes: Uint8Array, start = 0, end = bytes.length): ItemHash.ItemHash =>
+  ItemHash.fromBytes(nobleSha256(bytes.subarray(start, end)))
 
 const macKey = (key: Uint8Array): MacKey => {
   // Both padded blocks are digested once here; each message starts from a copy of that state, always in the same place,

@@ -55,7 +55,8 @@ const importPublic = (curve: keyof typeof DER_HEAD, publicKey: Uint8Array): KeyO
 const exportPublic = (secret: KeyObject): Uint8Array =>
   new Uint8Array(createPublicKey(secret).export({ format: "der", type: "spki" }).subarray(-KEY_BYTES))
 
-const sha256 = (bytes: Uint8Array): ItemHash.ItemHash => hash("sha256", bytes, "binary") as ItemHash.ItemHash
+const sha256 = (bytes: Uint8Array, start = 0, end = bytes.length): ItemHash.ItemHash =>
+  hash("sha256", end - start === bytes.length ? bytes : bytes.subarray(start, end), "binary") as ItemHash.ItemHash
 
 /** Makes keys that share one scratch. */
 const macKeys = (): (key: Uint8Array) => MacKey => {

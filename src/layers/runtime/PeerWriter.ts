@@ -113,7 +113,7 @@ export class PeerWriter implements Taker {
   private write(): boolean {
     const { at } = this
     this.at = 0
-    if (at === 0 || this.send(this.buffer.subarray(0, at))) return true
+    if (at === 0 || this.send(this.sealBuffer.first(at))) return true
     this.sealBuffer.gaveAway()
     this.buffer = NOTHING
     return false

@@ -9,9 +9,14 @@ import { Context } from "effect"
 /** How many bytes are sealed for one write: what a socket's buffer takes at a time. */
 const SEAL_BUFFER_BYTES = 65_536
 
+/** Of longer beginnings no views are kept: writes of many frames are of many lengths, and a view is little beside them. */
+const KEPT_VIEW_BYTES = 1024
+
 /** A buffer to seal in. Whoever takes it is done with it before anybody else runs. */
 export class SealBuffer {
   private buffer: Uint8Array | undefined
+  /** Its beginnings by length, those that were asked for. Single frames come in few lengths, and a view costs more than to seal one. */
+  private beginnings: Array<Uint8Array | undefined> = []
 
   /** The buffer, to be filled and handed to a link in the same turn. */
   take(): Uint8Array {
@@ -19,9 +24,16 @@ export class SealBuffer {
     return this.buffer
   }
 
+  /** The first so many bytes of the buffer that was taken last. */
+  first(length: number): Uint8Array {
+    if (length > KEPT_VIEW_BYTES) return this.take().subarray(0, length)
+    return this.beginnings[length] ??= this.take().subarray(0, length)
+  }
+
   /** Says that a link kept the buffer. */
   gaveAway(): void {
     this.buffer = undefined
+    this.beginnings = []
   }
 }
 

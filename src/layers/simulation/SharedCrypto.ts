@@ -27,11 +27,11 @@ export const make = (crypto: CryptoShape): CryptoShape => {
   const verifications = new Map<ItemHash, boolean>()
   const scratch = new Uint8Array(SCRATCH_BYTES)
 
-  const sha256 = (bytes: Uint8Array): ItemHash => {
-    const known = digests.find(bytes, 0, bytes.length)
+  const sha256 = (bytes: Uint8Array, start = 0, end = bytes.length): ItemHash => {
+    const known = digests.find(bytes, start, end)
     if (known !== undefined) return known
-    const digest = crypto.sha256(bytes)
-    digests.put(bytes, 0, bytes.length, digest)
+    const digest = crypto.sha256(bytes, start, end)
+    digests.put(bytes, start, end, digest)
     return digest
   }
 

@@ -50,7 +50,7 @@ export const make = (): CryptoShape => {
     hash.begin(PURPOSE.signature).take(publicKey, 0, KEY_BYTES).take(message, 0, message.length)
 
   return {
-    sha256: (bytes) => hash.begin(PURPOSE.digest).take(bytes, 0, bytes.length).digest(),
+    sha256: (bytes, start = 0, end = bytes.length) => hash.begin(PURPOSE.digest).take(bytes, start, end).digest(),
     macKey: (key) => new StubMacKey(hash, key),
     signer: (seed) => {
       const publicKey = own(PURPOSE.signingKey, seed)
@@ -126,8 +126,9 @@ const isBelow = (one: Uint8Array, other: Uint8Array): boolean => {
 class LaneHash {
   private readonly state = new Int32Array(4)
   private readonly scratch = new Uint8Array(ITEM_HASH_BYTES)
-  /** The view that was used last: frames lie many to a buffer, and each is read for its MAC and for its digest. */
+  /** The views that were used last: frames lie many to a buffer, one where they are sealed and others where they arrive. */
   private view: DataView = new DataView(new ArrayBuffer(0))
+  private viewBefore: DataView = this.view
 
   begin(purpose: number): this {
     this.state[0] = purpose
@@ -248,7 +249,11 @@ class LaneHash {
   }
 
   private viewOf(bytes: Uint8Array): DataView {
-    if (this.view.buffer !== bytes.buffer) this.view = new DataView(bytes.buffer)
+    const { buffer } = bytes
+    const { view, viewBefore } = this
+    if (view.buffer === buffer) return view
+    this.viewBefore = view
+    this.view = viewBefore.buffer === buffer ? viewBefore : new DataView(buffer)
     return this.view
   }
 }

@@ -157,7 +157,7 @@ export class End implements PipeEnd, Link, Flow {
     if (this.state === "closed") return
     const wasOpen = this.state === "open"
     this.becomeClosed()
-    const leftBytes = this.incoming.abandon(closedHere())
+    const leftBytes = this.incoming.abandon(CLOSED_HERE)
     if (wasOpen && leftBytes) this.outgoing.reset()
     else this.outgoing.end()
     this.outgoing.letGo()
@@ -167,7 +167,7 @@ export class End implements PipeEnd, Link, Flow {
   /** The machine loses its power: nobody is told, and what was here is no more. */
   crash(): void {
     this.becomeClosed()
-    this.incoming.abandon(closedHere())
+    this.incoming.abandon(CLOSED_HERE)
     this.outgoing.drop()
     this.keepers.forget()
   }
@@ -192,13 +192,13 @@ export class End implements PipeEnd, Link, Flow {
   hearReset(): void {
     this.outgoing.drop()
     if (this.state === "coming") this.becomeClosed()
-    else this.die("reset", "the other side has reset the link")
+    else this.die(RESET)
     this.keepers.forget()
   }
 
   timeOut(): void {
     this.outgoing.drop()
-    this.die("failed", "the link timed out")
+    this.die(TIMED_OUT)
     this.keepers.forget()
   }
 
@@ -211,10 +211,10 @@ export class End implements PipeEnd, Link, Flow {
     return `${format(this.address)} - ${format(this.remoteAddress)}`
   }
 
-  private die(reason: LinkError["reason"], message: string): void {
+  private die(error: LinkError): void {
     if (this.state !== "open") return
     this.state = "dead"
-    this.incoming.finish(new LinkError({ reason, message }))
+    this.incoming.finish(error)
   }
 
   private becomeClosed(): void {
@@ -224,4 +224,7 @@ export class End implements PipeEnd, Link, Flow {
   }
 }
 
-const closedHere = () => new LinkError({ reason: "failed", message: "closed on this side" })
+// Of every link the same: making an error costs more than a chunk, and where these were made tells nobody anything.
+const CLOSED_HERE = new LinkError({ reason: "failed", message: "closed on this side" })
+const RESET = new LinkError({ reason: "reset", message: "the other side has reset the link" })
+const TIMED_OUT = new LinkError({ reason: "failed", message: "the link timed out" })

@@ -6,7 +6,6 @@
  */
 import { Layer } from "effect"
 import type { AddressResolver } from "effect/net/AddressResolver"
-import { BufferPool } from "../../core/BufferPool.ts"
 import * as limits from "../../core/limits.ts"
 import type { LinkWeather, Place } from "../../core/LinkWeather.ts"
 import { calm, fair, problemOf } from "../../core/LinkWeather.ts"
@@ -17,6 +16,7 @@ import { Transport } from "../../services/Transport.ts"
 import type { Observer, ObserverOptions } from "./NetworkTrace.ts"
 import { NetworkTrace } from "./NetworkTrace.ts"
 import { PairRules, readSubnet } from "./PairRules.ts"
+import { ParcelPool } from "./ParcelPool.ts"
 import type { Exchange } from "./VirtualDial.ts"
 import type { Nat } from "./VirtualHost.ts"
 import { Host, Ports } from "./VirtualHost.ts"
@@ -130,7 +130,7 @@ export const make = (
   const fabric: Fabric = {
     world,
     trace,
-    buffers: new BufferPool(limits.VIRTUAL_SPARE_BYTES),
+    parcels: new ParcelPool(limits.VIRTUAL_SPARE_BYTES),
     timeoutMicros: options.linkTimeoutMicros ?? limits.VIRTUAL_LINK_TIMEOUT_MICROS
   }
   const names = new VirtualNames()

@@ -4,13 +4,13 @@
  * A chunk costs one copy, one object and one task of the World, and chunks that arrive in one instant share the task.
  */
 import { Effect } from "effect"
-import type { BufferPool } from "../../core/BufferPool.ts"
 import { Chain } from "../../core/Chain.ts"
 import { retransmitAtMicros } from "../../core/LinkWeather.ts"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import { LinkError } from "../../services/Transport.ts"
 import type { LinkReader } from "../runtime/LinkReader.ts"
 import type { NetworkTrace } from "./NetworkTrace.ts"
+import { Parcel, type ParcelPool } from "./ParcelPool.ts"
 import type { Host } from "./VirtualHost.ts"
 import type { VirtualPath } from "./VirtualPath.ts"
 import type { Timer, World } from "./World.ts"
@@ -19,7 +19,7 @@ import type { Timer, World } from "./World.ts"
 export interface Fabric {
   readonly world: Pick<World, "after" | "nowMicros" | "soon">
   readonly trace: NetworkTrace
-  readonly buffers: BufferPool
+  readonly parcels: ParcelPool
   /** A link from which nothing gets through for so long has failed. */
   readonly timeoutMicros: number
 }
@@ -43,16 +43,6 @@ export interface PipeEnd {
   readonly emptied: () => void
 }
 
-/** Something on its way, or unread. */
-interface Item {
-  readonly kind: "open" | "bytes" | "end" | "reset"
-  /** The bytes are the first so many of the buffer. */
-  readonly length: number
-  readonly buffer: Uint8Array
-  arrivalMicros: number
-  next: Item | undefined
-}
-
 /** So many bytes were read, and when the sender knows of it. */
 interface Receipt {
   knownMicros: number
@@ -60,7 +50,8 @@ interface Receipt {
   next: Receipt | undefined
 }
 
-const NO_BYTES = new Uint8Array(0)
+/** Of every link the same: making an error costs more than a chunk, and where this one was made tells nobody anything. */
+const ENDED = new LinkError({ reason: "ended", message: "the other side has ended" })
 
 /** One direction of a link. What is in it is bounded by the weather's `bufferBytes` and one chunk: then the sender waits. */
 export class Pipe {
@@ -74,7 +65,7 @@ export class Pipe {
   private readonly sender: PipeEnd
 
   // On the wire, in the order in which it arrives: who is late holds up all behind him.
-  private readonly wire = new Chain<Item>()
+  private readonly wire = new Chain<Parcel>()
   private arrival: Timer | undefined
   /** When the last one left, and when it arrives. */
   private sentMicros = -1
@@ -83,7 +74,7 @@ export class Pipe {
   private lostMicros: number | undefined
 
   // At the reader's end.
-  private readonly unread = new Chain<Item>()
+  private readonly unread = new Chain<Parcel>()
   private unreadBytes = 0
   private flowing = false
   private last: LinkError | undefined
@@ -150,9 +141,7 @@ export class Pipe {
 
   /** Puts a copy on the wire. */
   private carry(bytes: Uint8Array): void {
-    const buffer = this.fabric.buffers.take(bytes.length)
-    buffer.set(bytes)
-    this.push("bytes", buffer, bytes.length)
+    this.push(this.fabric.parcels.take(bytes))
   }
 
   onWritable(notify: (() => void) | undefined): void {
@@ -174,14 +163,14 @@ export class Pipe {
 
   /** Says to the other end that the link is there. */
   open(): void {
-    this.push("open")
+    this.push(new Parcel("open"))
   }
 
   /** Takes nothing more; behind what was taken, the reader hears of the end. */
   end(): void {
     if (this.finished) return
     this.finished = true
-    this.push("end")
+    this.push(new Parcel("end"))
   }
 
   /** Takes nothing more; behind what was taken, the other end hears that the link is reset. */
@@ -189,7 +178,7 @@ export class Pipe {
     this.finished = true
     if (this.resetSent) return
     this.resetSent = true
-    this.push("reset")
+    this.push(new Parcel("reset"))
   }
 
   /** Forgets all that has not arrived, and takes nothing more. */
@@ -275,26 +264,25 @@ export class Pipe {
 
   // The wire
 
-  private push(kind: Item["kind"], buffer: Uint8Array = NO_BYTES, length = 0): void {
-    const item: Item = { kind, length, buffer, arrivalMicros: 0, next: undefined }
-    this.wire.push(item)
+  private push(parcel: Parcel): void {
+    this.wire.push(parcel)
     if (this.lostMicros === undefined && this.path.isOpen) {
-      this.leave(item)
+      this.leave(parcel)
       if (this.arrival === undefined) this.awaitArrival()
     } else {
       this.lose()
     }
   }
 
-  /** Decides when an item arrives, unless one before it holds it up. */
-  private leave(item: Item): void {
+  /** Decides when a parcel arrives, unless one before it holds it up. */
+  private leave(parcel: Parcel): void {
     const now = this.fabric.world.nowMicros()
     // What leaves in one instant goes together, unless the line has to take one after the other.
     if (now !== this.sentMicros || this.path.weather.bytesPerSecond !== undefined) {
       this.sentMicros = now
-      this.arrivalMicros = this.path.arrivalMicros(now, item.length)
+      this.arrivalMicros = this.path.arrivalMicros(now, parcel.bytes.length)
     }
-    item.arrivalMicros = this.arrivalMicros
+    parcel.arrivalMicros = this.arrivalMicros
   }
 
   private awaitArrival(): void {
@@ -307,40 +295,40 @@ export class Pipe {
   private readonly arrive = (): void => {
     this.arrival = undefined
     const now = this.fabric.world.nowMicros()
-    for (let item = this.wire.first; item !== undefined && item.arrivalMicros <= now; item = this.wire.first) {
+    for (let parcel = this.wire.first; parcel !== undefined && parcel.arrivalMicros <= now; parcel = this.wire.first) {
       this.wire.shift()
-      this.land(item)
+      this.land(parcel)
     }
     if (this.wire.first === undefined) this.sender.emptied()
     else this.awaitArrival()
     this.flow()
   }
 
-  private land(item: Item): void {
+  private land(parcel: Parcel): void {
     const { receiver } = this
-    if (item.kind === "reset") {
+    if (parcel.kind === "reset") {
       this.tell("Reset")
       receiver.hearReset()
       return
     }
     if (!this.back.isOpen) this.missAnswer()
-    if (item.kind === "open") {
+    if (parcel.kind === "open") {
       if (receiver.open()) this.tell("Accepted")
       else receiver.outgoing.reset()
     } else if (!receiver.isOpen()) {
       // Nobody is there to read on. Who has only ended need not be told.
-      if (item.kind === "bytes") receiver.outgoing.reset()
-    } else if (item.kind === "end") {
+      if (parcel.kind === "bytes") receiver.outgoing.reset()
+    } else if (parcel.kind === "end") {
       this.tell("Ended")
-      this.last ??= new LinkError({ reason: "ended", message: "the other side has ended" })
+      this.last ??= ENDED
     } else {
-      receiver.host.bytesReceived += item.length
+      receiver.host.bytesReceived += parcel.bytes.length
       const { trace } = this.fabric
       if (trace.areBytesWatched) {
-        trace.tellBytes("Delivered", this.way, this.sender.address, receiver.address, item.length, undefined)
+        trace.tellBytes("Delivered", this.way, this.sender.address, receiver.address, parcel.bytes.length, undefined)
       }
-      this.unreadBytes += item.length
-      this.unread.push(item)
+      this.unreadBytes += parcel.bytes.length
+      this.unread.push(parcel)
     }
   }
 
@@ -380,7 +368,7 @@ export class Pipe {
     if (!this.path.isOpen) return
     this.lostMicros = undefined
     this.sentMicros = -1
-    for (let item = this.wire.first; item !== undefined; item = item.next) this.leave(item)
+    for (let parcel = this.wire.first; parcel !== undefined; parcel = parcel.next) this.leave(parcel)
     this.awaitArrival()
     this.unwatch()
   }
@@ -435,15 +423,15 @@ export class Pipe {
     const { reader } = this.receiver
     // A sink that stops may have its fiber read again at once; the loop goes on with it.
     this.flowing = true
-    for (let item = this.unread.first; item !== undefined && reader.isReading(); item = this.unread.first) {
+    for (let parcel = this.unread.first; parcel !== undefined && reader.isReading(); parcel = this.unread.first) {
+      const { bytes } = parcel
       this.unread.shift()
-      this.unreadBytes -= item.length
-      this.acknowledge(item.length)
-      const bytes = item.buffer.subarray(0, item.length)
+      this.unreadBytes -= bytes.length
+      this.acknowledge(bytes.length)
       reader.deliver(bytes)
       // Lent means lent: who kept the chunk without copying shall not find it whole.
       bytes.fill(0)
-      this.fabric.buffers.give(item.buffer)
+      this.fabric.parcels.give(parcel)
     }
     this.flowing = false
     if (this.unread.first === undefined && this.last !== undefined) reader.finish(this.last)

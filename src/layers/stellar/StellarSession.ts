@@ -351,7 +351,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
 
   private onNews(name: Flooded["kind"], kind: number, bytes: Uint8Array, from: number, to: number): boolean {
     const { counters, crypto, floodGate, pullFlood } = this.around
-    const hash = crypto.sha256(bytes.subarray(from + WORD_BYTES, to))
+    const hash = crypto.sha256(bytes, from + WORD_BYTES, to)
     const isNew = floodGate.receive(kind, hash, this)
     this.countFlood(isNew, to - from)
     if (!isNew) return this.count("floodDuplicate")

@@ -142,7 +142,7 @@ export const make = (
       bytes: to - from,
       index: way.frames++,
       isNext,
-      hash: isFlooded ? sha256(bytes.subarray(from + WORD_BYTES, to)) : undefined,
+      hash: isFlooded ? sha256(bytes, from + WORD_BYTES, to) : undefined,
       hashes: hasHashes
         ? Array.from(
           { length: hashCount(bytes, from) },
