@@ -134,6 +134,14 @@ describe.concurrent("npm run check:generated", { timeout: 120_000 }, () => {
     assert.include(output, "docs/parity.md is stale")
   })
 
+  it("fails for a case that no test holds", async () => {
+    const { code, output } = await runScript(["check:generated"], {
+      [CASES_FILE]: caseTests.replace("failed auth", "reject banned peers")
+    })
+    assert.notStrictEqual(code, 0)
+    assert.include(output, "no test holds OverlayTests: [core: failed auth]")
+  })
+
   it("fails for a test that names no case, and names its file", async () => {
     const unnamed = testNaming("core", "failed authh")
     const { code, output } = await runScript(["check:generated"], { "test/Peer.test.ts": unnamed })
