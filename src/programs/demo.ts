@@ -98,7 +98,7 @@ const flags = {
 
 /** Lets random nodes say things at the given rate: a statement, a transaction, a statement... */
 const originate = Effect.fnUntraced(function*(network: DemoNetwork, nodes: ReadonlyArray<DemoNode>, count: number) {
-  const messages = makeMessages(yield* Crypto, network.networkId, nodes.length)
+  const messages = makeMessages(yield* Crypto, network.networkId)
   const anyNode = Effect.map(
     Random.nextIntBetween(0, nodes.length, { halfOpen: true }),
     (place) => nodes[place]!
@@ -112,7 +112,7 @@ const originate = Effect.fnUntraced(function*(network: DemoNetwork, nodes: Reado
       const node = yield* anyNode
       yield* node.overlay.broadcast(
         said % 2 === 0
-          ? messages.statement(node.number, node.signer)
+          ? messages.statement(node.signer)
           : messages.payment(node.signer, (yield* anyNode).signer)
       )
     }

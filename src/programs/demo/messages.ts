@@ -12,25 +12,26 @@ const KINDS = 4
 
 /** The next messages of a network's nodes. */
 export interface Messages {
-  /** The next statement of this node, by its number. */
-  readonly statement: (node: number, signer: Signer) => StellarMessage
+  /** The next statement, of this node. */
+  readonly statement: (signer: Signer) => StellarMessage
   /** The next payment. */
   readonly payment: (source: Signer, destination: Signer) => StellarMessage
 }
 
 /**
- * Begins with the first statement of each of so many nodes, and the first payment.
+ * Begins with the first statement and the first payment.
  *
- * Each statement is about a slot of its own: a newer one about the same slot rightly takes the place of one that still waits in an
- * outbox, and nobody could expect that one any more.
+ * Each statement is about a slot of its own: a newer one of the same node about the same slot rightly takes the place of one that
+ * still waits in an outbox, and nobody could expect that one any more. And a node that comes to the network is told of the last
+ * hundred slots, which are a hundred statements then, to be verified at once, and not as many from every node.
  */
-export const makeMessages = (crypto: CryptoShape, networkId: Uint8Array, nodes: number): Messages => {
+export const makeMessages = (crypto: CryptoShape, networkId: Uint8Array): Messages => {
   const signature = new ScpSignature(crypto, networkId)
-  const statements = Array.from({ length: nodes }, () => 0)
+  let statements = 0
   let payments = 0
   return {
-    statement: (node, signer) => {
-      const count = statements[node]!++
+    statement: (signer) => {
+      const count = statements++
       return signedStatement(signature, signer, networkId, KINDS * count + count % KINDS)
     },
     payment: (source, { publicKey }) => {

@@ -16,7 +16,7 @@ import { drawPlan, type Outage, type Round } from "./soakPlan.ts"
 import { soakProgress, soakReportOf } from "./soakReport.ts"
 import { BOUND_MILLIS, SoakTally } from "./SoakTally.ts"
 import type { Muster } from "./soakVerdict.ts"
-import { StallLog, takeVitals, watchStalls } from "./soakVitals.ts"
+import { openStreams, StallLog, takeVitals, watchStalls } from "./soakVitals.ts"
 import type { Topology } from "./topology.ts"
 
 /** How often messages that are due go out. */
@@ -62,7 +62,7 @@ const until = (running: Running, atMillis: number): Effect.Effect<void> =>
 /** Says messages at the network's rate while nodes are to talk: a statement, a transaction, a statement... of random nodes. */
 const talk = Effect.fnUntraced(function*(running: Running, prng: Prng) {
   const { network, stallLog } = running
-  const messages = makeMessages(yield* Crypto, network.networkId, network.nodes.length)
+  const messages = makeMessages(yield* Crypto, network.networkId)
   const drawn = <A>(list: ReadonlyArray<A>): A => list[prng.below(list.length)]!
   let said = 0
   let owed = 0
@@ -78,10 +78,10 @@ const talk = Effect.fnUntraced(function*(running: Running, prng: Prng) {
     for (; owed >= 1; owed--) {
       const up = upNodes(network)
       if (up.length === 0) break
-      const { number, overlay, signer } = drawn(up)
+      const { overlay, signer } = drawn(up)
       yield* overlay.broadcast(
         said++ % 2 === 0
-          ? messages.statement(number, signer)
+          ? messages.statement(signer)
           : messages.payment(signer, drawn(network.nodes).signer)
       )
     }
@@ -178,6 +178,7 @@ export const soak = Effect.fnUntraced(function*(
   options: SoakOptions
 ) {
   const { count, millis, seed } = options
+  yield* openStreams
   const stallLog = new StallLog()
   const tally = new SoakTally(count, (fromMillis, toMillis) => stallLog.within(fromMillis, toMillis))
   const stalls = yield* watchStalls

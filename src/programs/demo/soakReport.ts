@@ -29,7 +29,7 @@ export interface Outages {
 }
 
 /** What was found; it holds what it promises if every `holds` that is not `null` is true. */
-export interface SoakFindings {
+interface SoakFindings {
   readonly minutes: number
   readonly seed: number
   readonly outages: Outages

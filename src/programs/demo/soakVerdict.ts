@@ -10,7 +10,7 @@ const EARLY = { fromMillis: 5 * MINUTE_MILLIS, toMillis: 10 * MINUTE_MILLIS } as
 /** And this is the end. */
 const LATE_MILLIS = 5 * MINUTE_MILLIS
 /** From this length on the two do not overlap. */
-export const HEAP_RULE_FROM_MILLIS = EARLY.toMillis + LATE_MILLIS
+const HEAP_RULE_FROM_MILLIS = EARLY.toMillis + LATE_MILLIS
 /** By so much the heap of the end may differ from the early one. */
 const HEAP_SHARE = 0.05
 
@@ -50,14 +50,7 @@ export interface HandlesVerdict {
 }
 
 /** What was open at one muster. */
-export type Handles = Pick<Muster, "descriptors" | "resources" | "missingLinks">
-
-/** All that a soak has to hold. */
-export interface Verdict {
-  readonly deliveries: boolean
-  readonly heap: boolean | null
-  readonly handles: boolean
-}
+type Handles = Pick<Muster, "descriptors" | "resources" | "missingLinks">
 
 const median = (values: ReadonlyArray<number>): number => {
   const sorted = [...values].sort((one, other) => one - other)

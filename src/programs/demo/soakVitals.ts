@@ -97,6 +97,9 @@ export const takeVitals: Effect.Effect<Vitals> = Effect.gen(function*() {
   return summed(looks)
 })
 
+/** Has the process open its own streams, which it does when they are first used: that is no leak. */
+export const openStreams: Effect.Effect<boolean> = Effect.sync(() => process.stdout.writable && process.stderr.writable)
+
 /** Stalls that are remembered: those of some ten seconds, were there nothing else. */
 const STALLS = 256
 /** What is shorter is how programs run. */
