@@ -16,6 +16,7 @@ import * as StubCrypto from "../../src/layers/simulation/StubCrypto.ts"
 import * as World from "../../src/layers/simulation/World.ts"
 import type { OverlayEvent } from "../../src/services/Overlay.ts"
 import type { Overlay, Stellar } from "../../src/services/stellar/Overlay.ts"
+import { privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
 import { FloodLedger } from "../../src/testing/stellar/FloodLedger.ts"
 import { hostilePeers } from "../../src/testing/stellar/hostile/hostilePeers.ts"
 import { memoryIsBounded, nothingIsLeft } from "../../src/testing/stellar/properties/bounds.ts"
@@ -39,6 +40,7 @@ import {
   peersAreSessions,
   slotLimits
 } from "../../src/testing/stellar/properties/sessions.ts"
+import { sharesHold } from "../../src/testing/stellar/properties/shares.ts"
 import {
   creditIsConserved,
   crossesOnce,
@@ -100,6 +102,36 @@ describe("properties of sessions", () => {
     assert.deepStrictEqual(breaches, [])
     hooks.event?.(0, joined(5))
     assert.deepStrictEqual(breaches, [0])
+  })
+
+  it("see one peer more of an IP, and of a /24, than their shares", () => {
+    // Two of 32 for an IP, four for a /24.
+    const config = privateNetwork("p", { maxInbound: 32, allowLocalAddresses: false })
+    const { breaches, hooks } = watching(sharesHold, { over: () => ({ config }) })
+    let callers = 10
+    const comes = (ip: string, direction: "inbound" | "outbound" = "inbound"): number => {
+      callers += 1
+      hooks.event?.(0, joined(callers, { address: tcpAddress(ip, 11_625), direction }))
+      return callers
+    }
+    const first = comes("30.0.0.1")
+    comes("30.0.0.1")
+    comes("30.0.0.1", "outbound")
+    for (let i = 0; i < 5; i++) comes("127.0.0.1")
+    hooks.event?.(0, left(first, Drop.Shutdown))
+    comes("30.0.0.1")
+    comes("30.0.0.2")
+    comes("30.0.0.3")
+    comes("30.0.1.1")
+    assert.deepStrictEqual(breaches, [])
+    comes("30.0.1.1")
+    comes("30.0.1.1")
+    assert.deepStrictEqual(breaches, [0])
+    comes("30.0.0.4")
+    assert.deepStrictEqual(breaches, [0, 0])
+    hooks.ended?.(0)
+    comes("30.0.0.4")
+    assert.deepStrictEqual(breaches, [0, 0])
   })
 
   it("see an honest peer blamed, and not a hostile one, nor one that was only lost", () => {

@@ -31,7 +31,10 @@ export const isExempt = ({ allowLocalAddresses }: Pick<StellarConfig, "allowLoca
   isLoopback(ip) || (allowLocalAddresses && isLocal(ip))
 
 /** How many connections one IP and one /24 may hold. */
-export const sharesOf = ({ ipShare, maxInbound, maxPendingInbound, maxPendingPerIp, subnetShare }: StellarConfig) => ({
+export const sharesOf = ({ ipShare, maxInbound, maxPendingInbound, maxPendingPerIp, subnetShare }: Pick<
+  StellarConfig,
+  "ipShare" | "maxInbound" | "maxPendingInbound" | "maxPendingPerIp" | "subnetShare"
+>) => ({
   maxPendingPerIp,
   maxPendingPerSubnet: shareOf(maxPendingInbound, subnetShare, Math.max(maxPendingPerIp, LEAST_SHARE)),
   maxInboundPerIp: shareOf(maxInbound, ipShare, LEAST_SHARE),

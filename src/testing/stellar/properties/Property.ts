@@ -27,6 +27,8 @@ export interface WatchedNode {
     | "maxOutbound"
     | "maxPendingInbound"
     | "maxPendingPerIp"
+    | "ipShare"
+    | "subnetShare"
     | "targetOutbound"
     | "targetOutboundWithoutInbound"
     | "floodEntries"

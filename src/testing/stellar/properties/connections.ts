@@ -12,6 +12,7 @@ import {
 } from "../../../core/stellar/limits.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
 import type { NetworkEvent } from "../../../layers/simulation/NetworkTrace.ts"
+import { sharesOf } from "../../../layers/stellar/StellarDoor.ts"
 import type { OverlayEvent } from "../../../services/Overlay.ts"
 import type { Direction } from "../../../services/Peers.ts"
 import type { Stellar } from "../../../services/stellar/Overlay.ts"
@@ -104,6 +105,12 @@ const refusalsAreTrueOf = (
       const { maxInbound, maxOutbound } = node.config
       return connections.live.count(node.index, direction) >= (direction === "inbound" ? maxInbound : maxOutbound)
     }
+    case "InboundOverShare": {
+      const { maxInboundPerIp, maxInboundPerSubnet } = sharesOf(node.config)
+      return connections.live.count(node.index, "inbound") >= Math.min(maxInboundPerIp, maxInboundPerSubnet)
+    }
+    case "PendingOfSubnetFull":
+      return pending.count("inbound") >= sharesOf(node.config).maxPendingPerSubnet
     case "PendingFull":
       return pending.count("inbound") >= node.config.maxPendingInbound
     case "PendingOfAddressFull":

@@ -21,6 +21,7 @@ import {
   peersAreSessions,
   slotLimits
 } from "./sessions.ts"
+import { sharesHold } from "./shares.ts"
 import { onlyWellFormed } from "./wellFormed.ts"
 import { creditIsConserved, crossesOnce, notToldBack, peersFromTheCalled, scpGoesFirst, sequencesRise } from "./wire.ts"
 
@@ -29,6 +30,7 @@ export const cheapProperties: ReadonlyArray<Property> = [
   onlyRealPeers,
   oneSessionAPair,
   slotLimits,
+  sharesHold,
   peersAreSessions,
   refusalsAreTrue,
   configuredAreConnected,
