@@ -5,7 +5,7 @@ import type { PeerAddress } from "../../core/PeerAddress.ts"
 import { isLocal, isLoopback } from "../../core/RoutableAddress.ts"
 import { shareOf } from "../../core/Shares.ts"
 import { Drop, type PlainDropReason } from "../../core/stellar/DropReason.ts"
-import { LEAST_SHARE, SUBNET_BUCKETS } from "../../core/stellar/limits.ts"
+import { LEAST_SHARE, PENDING_INBOUND_EXTRA, SUBNET_BUCKETS } from "../../core/stellar/limits.ts"
 import { SubnetRates } from "../../core/SubnetRates.ts"
 import type { ConnectionManager } from "../../services/ConnectionManager.ts"
 import type { Peers, Pending, Refused } from "../../services/Peers.ts"
@@ -15,6 +15,8 @@ import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
 export interface StellarDoor {
   /** Enters a connection that came in from this address, or says why it is closed at once and in silence. */
   readonly enter: (address: PeerAddress) => Pending | PlainDropReason
+  /** Told when the link of a connection that was entered is closed at last. */
+  readonly closed: () => void
 }
 
 const reasons: Readonly<Record<Refused, PlainDropReason>> = {
@@ -44,7 +46,7 @@ export const sharesOf = ({ ipShare, maxInbound, maxPendingInbound, maxPendingPer
 /** Makes the door of one node. `nowMillis` is a time that does not go back. */
 export const make = (
   { config, connections, nowMillis, peers }: {
-    readonly config: Pick<StellarConfig, "allowLocalAddresses" | "subnetRate">
+    readonly config: Pick<StellarConfig, "allowLocalAddresses" | "maxPendingInbound" | "subnetRate">
     readonly connections: ConnectionManager["Service"]
     readonly peers: Peers["Service"]
     readonly nowMillis: () => number
@@ -54,17 +56,26 @@ export const make = (
     ? undefined
     : new SubnetRates({ perSecond: config.subnetRate, burst: config.subnetRate, entries: SUBNET_BUCKETS })
 
+  /** Links that came in and are open, also those that are being closed and are in no list any more. */
+  let open = 0
+
   return {
     enter: (address) => {
       const { ip } = address
+      const mayBePreferred = connections.mayBePreferred(ip)
+      // Who is turned away and does not hang up holds a link for some seconds: those count as well (protocol §8.6).
+      const places = config.maxPendingInbound + (mayBePreferred ? PENDING_INBOUND_EXTRA : 0)
+      if (open - peers.counts().inbound >= places) return Drop.PendingFull
       const isConfigured = connections.isConfigured(ip)
       const isFree = isConfigured || isExempt(config, ip)
       if (!isFree && rates !== undefined && !rates.take(ip, nowMillis())) return Drop.SubnetRateExceeded
-      const entered = peers.enter("inbound", address, {
-        isConfigured,
-        mayBePreferred: connections.mayBePreferred(ip)
-      })
-      return typeof entered === "string" ? reasons[entered] : entered
+      const entered = peers.enter("inbound", address, { isConfigured, mayBePreferred })
+      if (typeof entered === "string") return reasons[entered]
+      open += 1
+      return entered
+    },
+    closed: () => {
+      open -= 1
     }
   }
 }

@@ -401,7 +401,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       // In a fiber of ours and not of the listener's: a shutdown ends all sessions at once, wherever they came from.
       return Effect.flatMap(
         FiberSet.run(fibers, Effect.asVoid(runSession(link, "acceptor", pending))),
-        Fiber.await
+        (fiber) => Effect.ensuring(Fiber.await(fiber), Effect.sync(door.closed))
       )
     })
 

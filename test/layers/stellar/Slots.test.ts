@@ -300,6 +300,29 @@ describe("connections that are not authenticated", () => {
       })
   )
 
+  it.effect("are as many as links are open: who is turned away and does not hang up holds a place for five seconds", () =>
+    Effect.gen(function*() {
+      const world = yield* makeWorld
+      const node = yield* world.start({ maxPendingInbound: 3 })
+      for (const label of ["a", "b", "c"]) {
+        const link = yield* world.linkTo(node)
+        const peer = makeHandshakePeer(crypto, link, "caller", {
+          passphrase: PASSPHRASE,
+          label,
+          nowSeconds: NOW_SECONDS
+        })
+        peer.sendHello({ hello: { listeningPort: 0 } })
+      }
+      yield* assertFailures(node, ["BadAddress", "BadAddress", "BadAddress"])
+      const other = yield* world.start()
+      yield* connect(node, "inbound", other)
+      yield* assertFailures(node, ["BadAddress", "BadAddress", "BadAddress", "PendingFull"])
+      yield* TestClock.adjust(limits.CLOSE_TIMEOUT_MILLIS)
+      yield* settled
+      yield* connect(node, "inbound", other)
+      assert.isTrue(has(node, other.id))
+    }))
+
   it.effect(
     "may be two more from the IP of a preferred peer [core: allow inbound pending peers over max if possibly preferred]",
     () =>

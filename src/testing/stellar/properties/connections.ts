@@ -5,7 +5,9 @@ import { Clock, Effect } from "effect"
 import { MAX_FAILURES } from "../../../core/limits.ts"
 import { format, type PeerAddress } from "../../../core/PeerAddress.ts"
 import type { PeerId } from "../../../core/PeerId.ts"
+import type { StellarDropReason } from "../../../core/stellar/DropReason.ts"
 import {
+  CLOSE_TIMEOUT_MILLIS,
   CONNECT_TIMEOUT_MILLIS,
   CONNECTION_TICK_MILLIS,
   HANDSHAKE_TIMEOUT_MILLIS
@@ -44,14 +46,35 @@ class Pending {
   }
 }
 
+/** Reasons for which a link is closed at once. */
+const atTheDoor: ReadonlySet<string> = new Set<StellarDropReason["_tag"]>([
+  "PendingFull",
+  "PendingOfAddressFull",
+  "PendingOfSubnetFull",
+  "SubnetRateExceeded"
+])
+
 /** Who is connected with whom, and who is about to be. */
 class Connections {
   readonly live = new LiveSessions()
   private readonly pending = new Map<number, Pending>()
   private readonly at: ReturnType<typeof nodeAt>
 
+  private readonly nowMicros: () => number
+  /** When connections that had come to a node ended, whose links may still be open, by node. */
+  private readonly ends = new Map<number, Array<number>>()
+
   constructor(run: Watched) {
     this.at = nodeAt(run)
+    this.nowMicros = run.nowMicros
+  }
+
+  /** Links of a node that are being closed, at most. */
+  closingOf(node: number): number {
+    const since = this.nowMicros() - CLOSE_TIMEOUT_MILLIS * MICROS_PER_MILLI
+    const ends = entryOf(this.ends)(node, () => []).filter((micros) => micros >= since)
+    this.ends.set(node, ends)
+    return ends.length
   }
 
   pendingOf(node: number): Pending {
@@ -61,12 +84,17 @@ class Connections {
   forget(node: number): void {
     this.live.forget(node)
     this.pending.delete(node)
+    this.ends.delete(node)
   }
 
   /** A link has come to a node, which it now has to let in or to refuse. */
   link({ _tag, from, to }: NetworkEvent): void {
     const node = this.at(to.ip)
     if (_tag === "Accepted" && node !== undefined) this.pendingOf(node.index).add("inbound", from.ip, 1)
+  }
+
+  private ended(node: number): void {
+    entryOf(this.ends)(node, () => []).push(this.nowMicros())
   }
 
   event(node: number, event: OverlayEvent<Stellar>): void {
@@ -76,8 +104,12 @@ class Connections {
       case "PeerJoined":
         this.pendingOf(node).add(event.peer.direction, event.peer.address.ip, -1)
         break
+      case "PeerLeft":
+        if (event.direction === "inbound") this.ended(node)
+        break
       case "ConnectionFailed":
         this.pendingOf(node).add(event.direction, event.address.ip, -1)
+        if (event.direction === "inbound" && !atTheDoor.has(event.reason._tag)) this.ended(node)
     }
     this.live.event(node, event)
   }
@@ -112,7 +144,7 @@ const refusalsAreTrueOf = (
     case "PendingOfSubnetFull":
       return pending.count("inbound") >= sharesOf(node.config).maxPendingPerSubnet
     case "PendingFull":
-      return pending.count("inbound") >= node.config.maxPendingInbound
+      return pending.count("inbound") + connections.closingOf(node.index) >= node.config.maxPendingInbound
     case "PendingOfAddressFull":
       return pending.of("inbound", ip) + pending.of("outbound", ip) + UNSEEN_CALLS >= node.config.maxPendingPerIp
     default:
