@@ -41,14 +41,18 @@ const makeNetwork = Effect.gen(function*() {
   return { a, b, c, d, e, make }
 })
 
-const phaseOf = ({ overlay }: TestNode) => Effect.runSync(overlay.survey.status).phase._tag
+const statusOf = ({ overlay }: TestNode) => Effect.runSync(overlay.survey.status)
+
+const phaseOf = (node: TestNode) => statusOf(node).phase._tag
 
 const phasesAre = (phase: ReturnType<typeof phaseOf>, ...nodes: ReadonlyArray<TestNode>) =>
   until(`all are ${phase}`, () => nodes.every((node) => phaseOf(node) === phase))
 
+const findingsOf = ({ overlay }: TestNode) => Effect.runSync(overlay.survey.results)
+
 /** What a surveyor has found: the nodes it asked, with whom each has called and who has called it. */
-const found = ({ overlay }: TestNode) =>
-  Array.from(Effect.runSync(overlay.survey.results).nodes, ([id, told]) => [
+const found = (surveyor: TestNode) =>
+  Array.from(findingsOf(surveyor).nodes, ([id, told]) => [
     nameOf(id),
     told === undefined ? undefined : {
       inbound: Array.from(told.inbound.keys(), nameOf).sort().join(""),
@@ -59,10 +63,10 @@ const found = ({ overlay }: TestNode) =>
 const nameOf = (id: PeerId): string => (["A", "B", "C", "D", "E", "F"] as const).find((name) => idOf(name) === id) ?? id
 
 /** Asks these nodes, and completes when they have answered. */
-const survey = Effect.fnUntraced(function*({ overlay }: TestNode, ...asked: ReadonlyArray<TestNode>) {
-  for (const { id } of asked) yield* overlay.survey.request(id)
+const survey = Effect.fnUntraced(function*(surveyor: TestNode, ...asked: ReadonlyArray<TestNode>) {
+  for (const { id } of asked) yield* surveyor.overlay.survey.request(id)
   yield* drive("they have answered", () => {
-    const { nodes } = Effect.runSync(overlay.survey.results)
+    const { nodes } = findingsOf(surveyor)
     return asked.every(({ id }) => nodes.get(id) !== undefined)
   })
 })
@@ -148,7 +152,7 @@ describe("a survey through five nodes", () => {
       yield* phasesAre("Reporting", a, b)
       yield* a.overlay.survey.request(b.id, { inbound: 1, outbound: 1 })
       assert.strictEqual((yield* Effect.flip(a.overlay.survey.request(b.id))).reason, "queued")
-      const told = () => Effect.runSync(a.overlay.survey.results).nodes.get(b.id)
+      const told = () => findingsOf(a).nodes.get(b.id)
       yield* drive("it has answered", () => told() !== undefined)
       // It has one that called it and two that it called: of the first nothing is left, of the second one.
       assert.deepStrictEqual([told()?.inbound.size, told()?.outbound.size], [0, 1])
@@ -166,8 +170,8 @@ describe("a survey through five nodes", () => {
         assert.strictEqual((yield* Effect.flip(node.overlay.survey.start(0xcafe))).reason, "active")
       }
       const noncesOf = () =>
-        all.map(({ overlay }) => {
-          const { phase } = Effect.runSync(overlay.survey.status)
+        all.map((node) => {
+          const { phase } = statusOf(node)
           return phase._tag === "Inactive" ? undefined : phase.survey.nonce
         })
       assert.deepStrictEqual(noncesOf(), all.map(() => NONCE))
@@ -195,7 +199,7 @@ describe("a survey through five nodes", () => {
         ["B", { inbound: "A", outbound: "C" }],
         ["C", { inbound: "B", outbound: "" }]
       ])
-      assert.deepInclude(Effect.runSync(a.overlay.survey.results).nodes.get(b.id)!.data, {
+      assert.deepInclude(findingsOf(a).nodes.get(b.id)!.data, {
         addedAuthenticatedPeers: 1,
         droppedAuthenticatedPeers: 1,
         totalInboundPeerCount: 1,
