@@ -4,33 +4,30 @@
  * `node scripts/planted-bugs.ts [--only NAME] [--seeds 1000] [--nodes 20] [--seconds 60] [--json]`. Exits 1 if a bug is not
  * found, or if the source without any bug is not clean on the seeds that were needed.
  */
-import { execFileSync, spawn, spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { basename, join, resolve } from "node:path"
+import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { parseArgs } from "node:util"
+import {
+  chosenPatches,
+  forEachAtOnce,
+  misfit,
+  type Patch,
+  readPatches,
+  renewal,
+  ROOT,
+  startNode,
+  withCopy
+} from "./patchedCopy.ts"
 import type { Finding, SeedReport } from "./plantedBugRun.ts"
 
-const ROOT = resolve(import.meta.dirname, "..")
 const PATCHES = join(ROOT, "test/mutants/simulation")
 const RUNNER = "scripts/plantedBugRun.ts"
 /** A run makes mostly young garbage: with more room for it, half as much time goes to collecting it. */
 const NODE_OPTIONS = ["--max-semi-space-size=64"]
-/** How many bugs are looked for at a time. */
-const AT_ONCE = 2
 /** A seed takes a second or two. One that says nothing for so long is in a loop that not even the World can see. */
 const SILENCE_MILLIS = 300_000
 /** The row of the source as it is. */
 const CONTROL = "(none)"
-
-interface Bug {
-  readonly name: string
-  /** What it breaks, and which property should notice: the first line of its patch. */
-  readonly breaks: string
-  /** Of the source as it is there is none. */
-  readonly patch: string | undefined
-}
 
 interface Outcome {
   readonly bug: string
@@ -63,39 +60,15 @@ const seeds = wholeNumber("seeds", values.seeds)
 const nodes = wholeNumber("nodes", values.nodes)
 const seconds = wholeNumber("seconds", values.seconds)
 
-const bugOf = (file: string): Bug => {
-  const patch = join(PATCHES, file)
-  const [firstLine = ""] = readFileSync(patch, "utf8").split("\n", 1)
-  return { name: basename(file, ".patch"), breaks: firstLine.replace(/^# */, ""), patch }
-}
-
-const all = readdirSync(PATCHES).filter((file) => file.endsWith(".patch")).sort().map(bugOf)
-const chosen = values.only === undefined ? all : all.filter(({ name }) => name === values.only)
-if (chosen.length === 0) {
-  console.error(`There is no bug ${JSON.stringify(values.only)}. There are: ${all.map(({ name }) => name).join(", ")}.`)
-  process.exit(2)
-}
-
-/** Whether the patch fits the source as it is; if not, the bug has to be planted anew. */
-const fits = ({ name, patch }: Bug): boolean => {
-  if (patch === undefined) return true
-  const { status, stderr } = spawnSync("git", ["apply", "--check", patch], { cwd: ROOT, encoding: "utf8" })
-  if (status !== 0) console.error(`The patch of ${name} no longer applies.\n${stderr}`)
-  return status === 0
-}
-
-/** Copies what a run needs, and plants the bug. */
-const plant = (folder: string, { patch }: Bug): void => {
-  for (const path of ["src", "package.json", RUNNER]) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"))
-  if (patch !== undefined) execFileSync("git", ["apply", patch], { cwd: folder })
-}
+const chosen = chosenPatches(readPatches(PATCHES), values.only)
+/** What a run needs. */
+const COPIED = ["src", "package.json", RUNNER]
 
 /** Runs seeds 1, 2, ... in a process of its own until something is found. */
 const run = (folder: string, count: number): Promise<{ readonly seeds: number; readonly finding: Finding | null }> =>
   new Promise((done, fail) => {
     const flags = ["--seeds", `${count}`, "--nodes", `${nodes}`, "--seconds", `${seconds}`]
-    const child = spawn(process.execPath, [...NODE_OPTIONS, RUNNER, ...flags], {
+    const { child, end } = startNode([...NODE_OPTIONS, RUNNER, ...flags], {
       cwd: folder,
       stdio: ["ignore", "pipe", "inherit"]
     })
@@ -103,9 +76,9 @@ const run = (folder: string, count: number): Promise<{ readonly seeds: number; r
     let isSilent = false
     const silence = setTimeout(() => {
       isSilent = true
-      child.kill("SIGKILL")
+      end()
     }, SILENCE_MILLIS)
-    const lines = createInterface({ input: child.stdout })
+    const lines = createInterface({ input: child.stdout! })
     lines.on("line", (line) => {
       last = JSON.parse(line)
       silence.refresh()
@@ -124,43 +97,35 @@ const run = (folder: string, count: number): Promise<{ readonly seeds: number; r
     })
   })
 
-const lookFor = async (bug: Bug, count: number): Promise<Outcome> => {
-  const folder = mkdtempSync(join(tmpdir(), "planted-bug-"))
-  try {
-    plant(folder, bug)
+/** Without a patch it is the source as it is that is looked at. */
+const lookFor = (patch: Patch | undefined, count: number): Promise<Outcome> =>
+  withCopy(COPIED, patch, async (folder) => {
+    const bug = patch?.name ?? CONTROL
     const { finding, seeds } = await run(folder, count)
     const seedFound = finding === null ? null : seeds
-    console.error(
-      `${bug.name}: ${finding === null ? `not found in ${seeds} seeds` : `seed ${seeds}, ${finding.property}`}`
-    )
+    console.error(`${bug}: ${finding === null ? `not found in ${seeds} seeds` : `seed ${seeds}, ${finding.property}`}`)
     return {
-      bug: bug.name,
-      breaks: bug.breaks,
+      bug,
+      breaks: patch?.heading ?? "Nothing: the source as it is.",
       seeds,
       seedFound,
       property: finding?.property ?? null,
       atSeconds: finding?.atSeconds ?? null,
       detail: finding?.detail ?? null
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  })
+
+for (const patch of chosen) {
+  const problem = misfit(patch)
+  if (problem === undefined) continue
+  console.error(`The patch ${patch.name} no longer applies: ${problem}\n${renewal(patch)}`)
+  process.exitCode = 1
 }
+if (process.exitCode === 1) process.exit()
 
-if (chosen.filter((bug) => !fits(bug)).length > 0) process.exit(1)
-
-const waiting = [...chosen]
-const outcomes = new Map<string, Outcome>()
-const worker = async (): Promise<void> => {
-  for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-    outcomes.set(bug.name, await lookFor(bug, seeds))
-  }
-}
-await Promise.all(Array.from({ length: AT_ONCE }, worker))
-
-const rows = chosen.flatMap(({ name }) => outcomes.get(name) ?? [])
+const rows = await forEachAtOnce(chosen, (patch) => lookFor(patch, seeds))
 const needed = Math.max(...rows.map((row) => row.seeds))
-const control = await lookFor({ name: CONTROL, breaks: "Nothing: the source as it is.", patch: undefined }, needed)
+const control = await lookFor(undefined, needed)
 const isGood = rows.every(({ seedFound }) => seedFound !== null) && control.seedFound === null
 
 if (values.json) {
