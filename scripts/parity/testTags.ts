@@ -19,6 +19,8 @@ export interface TestTag {
 /** A comment, which may have a quote in it that begins no string; or a string, with the property that it is the value of. */
 const STRING_OR_COMMENT = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|(?:\b(\w+):\s*)?(?:"((?:\\.|[^"\\\n])*)"|`((?:\\.|[^`\\])*)`)/g
 const TAG = /\s*\[(core|elsewhere): ([^\]]*)\]/g
+/** Names a rule for `npm run mutants`, and no case. */
+const RULE = /\s*\[ref [^\]]*\]/g
 /** What ends the title of tests that are made from a table: the name of the property that has their tags. */
 const TABLE_TITLE = /\s*\$\{(?:\w+\.)?(tag|\w+Tag)\}$/
 const ESCAPE = /\\(.)/g
@@ -53,7 +55,8 @@ const groupsAround = (beginnings: ReadonlyArray<Beginning>, at: number): Readonl
 
 /** What all strings of a test's file name, in its order. The title is empty where no test has the table's tags in its own. */
 export const tagsOf = (file: string, source: string): ReadonlyArray<TestTag> => {
-  const plain = (text: string): string => text.replace(ESCAPE, "$1").replace(TAG, "").replace(TABLE_TITLE, "").trim()
+  const plain = (text: string): string =>
+    text.replace(ESCAPE, "$1").replace(TAG, "").replace(RULE, "").replace(TABLE_TITLE, "").trim()
   const beginnings = [...source.matchAll(BEGINNING)].map(
     ({ 1: indent, 2: kind, 3: quoted, 4: template, index: at }): Beginning => ({
       indent: indent!.length,
@@ -70,7 +73,7 @@ export const tagsOf = (file: string, source: string): ReadonlyArray<TestTag> => 
   )
   return strings.flatMap((tagged, index) => {
     const tags = [...tagged.text.matchAll(TAG)]
-    const isOfTable = tagged.text.replace(TAG, "").trim() === ""
+    const isOfTable = tagged.text.replace(TAG, "").replace(RULE, "").trim() === ""
     const titled = isOfTable
       ? strings.slice(index + 1).find(({ text }) => TABLE_TITLE.exec(text)?.[1] === tagged.property)
       : tagged

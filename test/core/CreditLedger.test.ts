@@ -28,14 +28,14 @@ const times = (count: number, action: () => void): void => {
 }
 
 describe("what a peer may send us", () => {
-  it("is 200 flood messages, and not one more", () => {
+  it("is 200 flood messages, and not one more [ref 5.3 credit in messages]", () => {
     const ledger = receiveLedger()
     times(200, () => assert.isTrue(ledger.take(10, flood)))
     assert.isFalse(ledger.take(10, flood))
     assert.strictEqual(ledger.messages, 0)
   })
 
-  it("is 300,000 flood bytes, and not one more", () => {
+  it("is 300,000 flood bytes, and not one more [ref 5.3 credit in bytes]", () => {
     const ledger = receiveLedger()
     assert.isTrue(ledger.take(200_000, flood))
     assert.isFalse(ledger.take(100_001, flood))
@@ -67,7 +67,7 @@ describe("what a peer may send us", () => {
     assert.isTrue(ledger.take(12, !flood))
   })
 
-  it("is 201 messages in process at once, whatever their kind", () => {
+  it("is 201 messages in process at once, whatever their kind [ref 5.2 201 messages in process]", () => {
     const ledger = receiveLedger()
     times(201, () => assert.isTrue(ledger.take(10, !flood)))
     assert.isFalse(ledger.take(10, !flood))
@@ -95,7 +95,7 @@ describe("reading", () => {
     assert.isTrue(ledger.canRead())
   })
 
-  it("pauses at 1 MiB in process, and goes on below it", () => {
+  it("pauses at 1 MiB in process, and goes on below it [ref 5.4 reading pauses]", () => {
     const ledger = receiveLedger()
     ledger.take(credit.readingBytes - 1, !flood)
     assert.isTrue(ledger.canRead())
@@ -151,7 +151,7 @@ describe("credit goes back", () => {
     assert.isUndefined(consumed(ledger, 100))
   })
 
-  it("after 100,000 bytes, with their messages", () => {
+  it("after 100,000 bytes, with their messages [ref 5.3 batch of 100,000 bytes]", () => {
     const ledger = receiveLedger()
     assert.isUndefined(consumed(ledger, 99_999))
     assert.deepStrictEqual(consumed(ledger, 150_000), { messages: 2, bytes: 249_999 })
@@ -176,7 +176,7 @@ describe("credit goes back", () => {
     assert.strictEqual(ledger.inProcess(), 160)
   })
 
-  it("in bytes alone when the limit is raised, without any message", () => {
+  it("in bytes alone when the limit is raised, without any message [ref 5.5 grant of an upgrade]", () => {
     const ledger = receiveLedger()
     assert.deepStrictEqual(ledger.raise(50_000), { messages: 0, bytes: 50_000 })
     assert.isTrue(ledger.take(350_000, flood))
@@ -242,7 +242,7 @@ describe("what we may send to a peer", () => {
     assert.deepStrictEqual(ledger.left(), { messages: 0, bytes: 0 })
   })
 
-  it("is what it granted, in messages and in bytes", () => {
+  it("is what it granted, in messages and in bytes [ref 5.5 credit for messages and bytes]", () => {
     const ledger = new SendLedger()
     assert.isTrue(ledger.grant(2, 100))
     assert.isTrue(ledger.covers(100))
@@ -276,14 +276,14 @@ describe("what we may send to a peer", () => {
     assert.isTrue(add(2 ** 52 - 1 - missing))
   }
 
-  it("can be 2^64 - 1 messages, and one more overflows", () => {
+  it("can be 2^64 - 1 messages, and one more overflows [ref 5.5 overflow]", () => {
     const ledger = new SendLedger()
     nearlyFull(5, (amount) => ledger.grant(amount, 0))
     assert.isTrue(ledger.grant(5, 1))
     assert.isFalse(ledger.grant(1, 1))
   })
 
-  it("can be 2^64 - 1 bytes, and one more overflows", () => {
+  it("can be 2^64 - 1 bytes, and one more overflows [ref 5.5 overflow]", () => {
     const ledger = new SendLedger()
     nearlyFull(5, (amount) => ledger.grant(0, amount))
     assert.isFalse(ledger.grant(1, 6))

@@ -184,7 +184,7 @@ describe("FloodTable", () => {
     assert.strictEqual(flood.evicted, 0)
   })
 
-  it("drops the records of epochs below the oldest kept", () => {
+  it("drops the records of epochs below the oldest kept [ref 6.1 clearBelow]", () => {
     const flood = table()
     for (let epoch = 1; epoch <= 20; epoch++) {
       flood.advance(epoch, 0)

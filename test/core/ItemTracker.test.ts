@@ -50,7 +50,7 @@ describe("A tracker", () => {
     assert.strictEqual(tracker.size, 1)
   })
 
-  it("gives different messages, the last one first [core: Tracker works / different]", () => {
+  it("gives different messages, the last one first [core: Tracker works / different] [ref 7 last message first]", () => {
     const tracker = trackerOf(3, 7, 5)
     assert.strictEqual(tracker.lastSeenEpoch, 7)
     assert.deepStrictEqual(epochsOf(tracker.takeAll()), [5, 7, 3])
@@ -62,7 +62,7 @@ describe("A tracker", () => {
     assert.deepStrictEqual(epochsOf(tracker.takeAll()), [4, 3])
   })
 
-  it("gives up what is too far ahead [core: Tracker works / remove future]", () => {
+  it("gives up what is too far ahead [core: Tracker works / remove future] [ref 7 range of slots]", () => {
     const tracker = trackerOf(1, 2, 3, 4)
     assert.deepStrictEqual(epochsOf(tracker.keepWithin({ min: 0, max: 2, keep: undefined })), [3, 4])
     assert.deepStrictEqual(epochsOf(tracker.takeAll()), [2, 1])
@@ -80,7 +80,7 @@ describe("A tracker", () => {
     assert.deepStrictEqual([tracker.size, tracker.lastSeenEpoch], [1, 7])
   })
 
-  it("asks each peer once a round, and waits longer after each round", () => {
+  it("asks each peer once a round, and waits longer after each round [ref 7 rounds further apart] [ref 7 list is rebuilt]", () => {
     const tracker = trackerOf(1)
     const steps = Array.from({ length: 6 }, () => tracker.next(company(["ann", "ben"])))
     assert.deepStrictEqual(steps.map(({ ask }) => ask), ["ann", "ben", undefined, "ann", "ben", undefined])

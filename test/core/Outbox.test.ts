@@ -46,7 +46,7 @@ const outboxWith = (options: Options = {}) => {
 }
 
 describe("an outbox", () => {
-  it("gives control messages first, then the rings by priority, each first in first out", () => {
+  it("gives control messages first, then the rings by priority, each first in first out [ref 5.6 priorities]", () => {
     const { outbox, sent } = outboxWith()
     outbox.offer(3, message(31), 1, 0)
     outbox.offer(1, message(11), 1, 0)
@@ -73,7 +73,7 @@ describe("an outbox", () => {
     assert.deepStrictEqual(gone, Array.from({ length: 250 }, (_, i) => i))
   })
 
-  it("lets a lower ring go on where the head of a higher one has no credit", () => {
+  it("lets a lower ring go on where the head of a higher one has no credit [ref 5.6 small ones overtake]", () => {
     const { ledger, outbox, sent } = outboxWith({ credit: [10, 100] })
     outbox.offer(1, message(11, 150), 1, 0)
     outbox.offer(1, message(12, 10), 1, 0)

@@ -15,7 +15,7 @@ const decide = (question: Partial<SlotQuestion<string>>): string => {
 }
 
 describe("Who has authenticated", () => {
-  it("comes in if there is a slot", () => {
+  it("comes in if there is a slot [ref 8.6 no slot]", () => {
     assert.strictEqual(decide({ hasSlot: true }), "Admitted")
     assert.strictEqual(decide({}), "Rejected")
   })
@@ -27,12 +27,12 @@ describe("Who has authenticated", () => {
     assert.strictEqual(decide({ hasShare: false, isPreferred: true }), "after ann")
   })
 
-  it("does not come in where only preferred peers do", () => {
+  it("does not come in where only preferred peers do [ref 8.6 preferred only]", () => {
     assert.strictEqual(decide({ hasSlot: true, preferredOnly: true }), "Rejected")
   })
 
   it.each([false, true])(
-    "comes in as a preferred peer, for another one if need be (only preferred: %s)",
+    "comes in as a preferred peer, for another one if need be (only preferred: %s) [ref 8.6 slot for a preferred peer]",
     (preferredOnly) => {
       assert.strictEqual(decide({ isPreferred: true, preferredOnly, hasSlot: true }), "Admitted")
       assert.strictEqual(decide({ isPreferred: true, preferredOnly }), "after ann")

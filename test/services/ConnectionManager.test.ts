@@ -26,7 +26,7 @@ import {
 } from "./keeperWorld.ts"
 
 describe("The number of dials", () => {
-  it.effect("is three in the first round, at once, while nobody has called us; and none when those are peers", () =>
+  it.effect("is three in the first round, at once, while nobody has called us; and none when those are peers [ref 8.6 target of three without inbound]", () =>
     Effect.gen(function*() {
       const world = yield* build({ knownPeers: ips(0, 20) })
       assert.deepStrictEqual(times(world.dials), [0, 0, 0])
@@ -51,7 +51,7 @@ describe("The number of dials", () => {
       assert.strictEqual(world.dials.length, 8 + 3)
     }))
 
-  it.effect("is bounded for each round, and for connections that are not authenticated", () =>
+  it.effect("is bounded for each round, and for connections that are not authenticated [ref 8.6 pending outbound]", () =>
     Effect.gen(function*() {
       const world = yield* build({
         knownPeers: ips(0, 20),
@@ -91,7 +91,7 @@ describe("The number of dials", () => {
 })
 
 describe("The choice of whom to dial", () => {
-  it.effect("is preferred peers first, then known ones, then those we were told of", () =>
+  it.effect("is preferred peers first, then known ones, then those we were told of [ref 8.6 preferred first]", () =>
     Effect.gen(function*() {
       const world = yield* build({
         preferredPeers: [ip(1)],
@@ -488,7 +488,7 @@ describe("A feeler", () => {
 })
 
 describe("An address that failed", () => {
-  it.effect("is left alone until its back-off is over, and fails once more with each dial", () =>
+  it.effect("is left alone until its back-off is over, and fails once more with each dial [ref 8.2 failure before the attempt]", () =>
     Effect.gen(function*() {
       const world = yield* build({ knownPeers: [ip(1)], answer: () => "refuses" })
       const key = format(at(1))
@@ -588,7 +588,7 @@ describe("A configured name", () => {
       assert.deepStrictEqual([...dialed(world)].sort(), [format(at(1)), format(at(9))])
     }))
 
-  it.effect("is looked up after ten seconds more each time, until all names were found once", () =>
+  it.effect("is looked up after ten seconds more each time, until all names were found once [ref 8.5 retries ten seconds further apart] [ref 8.5 once error-free]", () =>
     Effect.gen(function*() {
       const world = yield* build({ ...known, knownPeers: ["a.example.org", "b.example.org"] })
       world.names.set("b.example.org", ip(2))
@@ -603,7 +603,7 @@ describe("A configured name", () => {
       assert.deepStrictEqual(times(world.lookups).slice(6), [60, 60, 660, 660, 1260, 1260])
     }))
 
-  it.effect("is looked up every ten minutes at last, though it is never found", () =>
+  it.effect("is looked up every ten minutes at last, though it is never found [ref 8.5 every ten minutes at last]", () =>
     Effect.gen(function*() {
       const world = yield* build(known)
       yield* wait(20_000)
@@ -705,18 +705,24 @@ describe("What a peer tells", () => {
       ["of multicast", "224.0.0.1", 9, false, false],
       ["that is none", "8.8.8", 9, false, false]
     ] as const
-  )("is judged: an address %s", ([_, host, port, isTaken, isTakenLocally]) =>
-    Effect.gen(function*() {
-      for (const allowLocalAddresses of [false, true]) {
-        const { manager, store } = yield* build({ allowLocalAddresses, listening: () => tcpAddress("8.8.9.9", 12_000) })
-        const expected = (allowLocalAddresses ? isTakenLocally : isTaken) ? 1 : 0
-        assert.strictEqual(manager.learn([tcpAddress(host, port)], teller), expected)
-        const { learnedRefused, learnedShed, learnedWaiting } = manager.status()
-        assert.deepStrictEqual([learnedWaiting, learnedRefused, learnedShed], [expected, 1 - expected, 0])
-        yield* wait(3)
-        assert.strictEqual(yield* store.size, expected)
-      }
-    }))
+  )(
+    "is judged: an address %s [ref 8.4 crude self check]",
+    ([_, host, port, isTaken, isTakenLocally]) =>
+      Effect.gen(function*() {
+        for (const allowLocalAddresses of [false, true]) {
+          const { manager, store } = yield* build({
+            allowLocalAddresses,
+            listening: () => tcpAddress("8.8.9.9", 12_000)
+          })
+          const expected = (allowLocalAddresses ? isTakenLocally : isTaken) ? 1 : 0
+          assert.strictEqual(manager.learn([tcpAddress(host, port)], teller), expected)
+          const { learnedRefused, learnedShed, learnedWaiting } = manager.status()
+          assert.deepStrictEqual([learnedWaiting, learnedRefused, learnedShed], [expected, 1 - expected, 0])
+          yield* wait(3)
+          assert.strictEqual(yield* store.size, expected)
+        }
+      })
+  )
 
   it.effect("is in the book as far as there are places for its teller, and dialled, with the next round", () =>
     Effect.gen(function*() {
@@ -788,7 +794,7 @@ describe("What a peer is told", () => {
       (world) => Effect.map(world.manager.addressesFor(receiver), (addresses) => addresses.map(format))
     )
 
-  it.effect("is of the book, without its own address", () =>
+  it.effect("is of the book, without its own address [ref 8.4 without its own address]", () =>
     Effect.gen(function*() {
       const before = (store: PeerStore["Service"]) => store.ensure([at(1), at(2), at(3)])
       assert.deepStrictEqual([...yield* told({ before }, at(2))].sort(), [format(at(1)), format(at(3))])
@@ -805,7 +811,7 @@ describe("What a peer is told", () => {
       assert.strictEqual((yield* told({ before: many }, at(999))).length, 50)
     }))
 
-  it.effect("leaves out private addresses unless local ones are allowed, and always those that are nobody's", () =>
+  it.effect("leaves out private addresses unless local ones are allowed, and always those that are nobody's [ref 8.4 no private addresses]", () =>
     Effect.gen(function*() {
       const addresses = ["10.0.0.1", "172.16.0.1", "192.168.0.1", "0.0.0.1", "224.0.0.1", "8.8.4.4"]
       const before = (store: PeerStore["Service"]) => store.ensure(addresses.map((one) => tcpAddress(one, 9)))

@@ -56,7 +56,7 @@ const broadcast = (gate: FloodGate["Service"], kind = KIND): ReadonlyArray<numbe
 }
 
 describe("FloodGate", () => {
-  it.effect("takes a message as new from the first who brings it, and as known from all others", () =>
+  it.effect("takes a message as new from the first who brings it, and as known from all others [ref 6.1 who brings a message knows it]", () =>
     Effect.gen(function*() {
       const flood = yield* gate
       assert.isFalse(flood.has(KIND, hash))
@@ -88,7 +88,7 @@ describe("FloodGate", () => {
       assert.isTrue(flood.receive(KIND + 1, hash, ann))
     }))
 
-  it.effect("tells those who do not know a message, once [core: broadcast() broadcasts]", () =>
+  it.effect("tells those who do not know a message, once [core: broadcast() broadcasts] [ref 6.1 told once]", () =>
     Effect.gen(function*() {
       const flood = yield* gate
       flood.receive(KIND, hash, ben)
@@ -112,7 +112,7 @@ describe("FloodGate", () => {
       assert.deepStrictEqual(broadcast(flood), [1])
     }))
 
-  it.effect("takes a forgotten message as new, from whom it came and to whom it goes", () =>
+  it.effect("takes a forgotten message as new, from whom it came and to whom it goes [ref 6.1 forget]", () =>
     Effect.gen(function*() {
       const flood = yield* gate
       broadcast(flood)

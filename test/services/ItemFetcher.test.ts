@@ -241,7 +241,7 @@ describe("ItemFetcher, peers that are asked in turn", () => {
       assert.deepInclude(fetcher.counters(), { fetchAsked: 1, fetchNextPeer: 0, fetchReceived: 1 })
     }))
 
-  it.effect("are both asked when the first does not answer in time [core: ItemFetcher fetches / asks peers in turn / once]", () =>
+  it.effect("are both asked when the first does not answer in time [core: ItemFetcher fetches / asks peers in turn / once] [ref 7 1.5 s for an answer]", () =>
     Effect.gen(function*() {
       const { arrives, asked, fetcher } = yield* setup(2)
       fetcher.fetch(one, [item(10)])
@@ -298,7 +298,7 @@ describe("ItemFetcher, peers that are asked in turn", () => {
       }
     }))
 
-  it.effect("are not changed by one who lacks it and was not asked last [core: ItemFetcher fetches / ignore not asked]", () =>
+  it.effect("are not changed by one who lacks it and was not asked last [core: ItemFetcher fetches / ignore not asked] [ref 7 DONT_HAVE of who was asked]", () =>
     Effect.gen(function*() {
       const { asked, fetcher, peers } = yield* setup(2)
       fetcher.fetch(one, [item(10)])
@@ -335,7 +335,7 @@ describe("ItemFetcher, peers that are asked in turn", () => {
       assert.deepStrictEqual(asked(), [4])
     }))
 
-  it.effect("are asked at once when the one who was asked has left, and who left is not asked again", () =>
+  it.effect("are asked at once when the one who was asked has left, and who left is not asked again [ref 7 next when the asked one leaves]", () =>
     Effect.gen(function*() {
       const { asked, fetcher, peers } = yield* setup(2)
       fetcher.fetch(one, [item(10)])
@@ -411,7 +411,7 @@ describe("ItemFetcher, the next peer", () => {
       assert.deepStrictEqual(asked(), [0, 1])
     }))
 
-  it.effect("is again one that was asked before it was seen to know the message [core: ItemFetcher next peer strategy / peer that later shows knowledge]", () =>
+  it.effect("is again one that was asked before it was seen to know the message [core: ItemFetcher next peer strategy / peer that later shows knowledge] [ref 7 later knowledge]", () =>
     Effect.gen(function*() {
       const { asked, fetcher, knows, peers } = yield* setup(2)
       fetcher.fetch(one, [item(10)])
@@ -423,7 +423,7 @@ describe("ItemFetcher, the next peer", () => {
       assert.deepStrictEqual(asked(), [first, first, 1 - first])
     }))
 
-  it.effect("is first one that knows any of the messages, however far it is", () =>
+  it.effect("is first one that knows any of the messages, however far it is [ref 7 who knows the message first]", () =>
     Effect.gen(function*() {
       const { asked, fetcher, knows, peers } = yield* setup(10)
       peers[7]!.latency = 5000
@@ -432,7 +432,7 @@ describe("ItemFetcher, the next peer", () => {
       assert.deepStrictEqual(asked(), [7])
     }))
 
-  it.effect("is one of the nearest half second, and without a measured latency the last", () =>
+  it.effect("is one of the nearest half second, and without a measured latency the last [ref 7 latency in half seconds] [ref 7 unmeasured is far]", () =>
     Effect.gen(function*() {
       const { asked, fetcher, peers } = yield* setup(5)
       for (const [slot, latency] of [undefined, 499, 999, 0, 500].entries()) peers[slot]!.latency = latency
@@ -452,7 +452,7 @@ describe("ItemFetcher, the next peer", () => {
 })
 
 describe("The bounds of fetches", () => {
-  it("let a question be answered before the next, and wait fifteen seconds at most", () => {
+  it("let a question be answered before the next, and wait fifteen seconds at most [ref 7 ten rounds count]", () => {
     assert.strictEqual(limits.FETCH_REPLY_MILLIS, 1500)
     assert.strictEqual(limits.FETCH_REPLY_MILLIS * limits.FETCH_REBUILDS_COUNTED, 15_000)
   })

@@ -140,7 +140,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "changes the kind of an address by what was observed",
+    "changes the kind of an address by what was observed [ref 8.3 kinds by what is observed]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       const known: Record<PeerKind, Observed> = {
@@ -176,7 +176,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "backs off longer with each failure, from 1 second to at most 10,240",
+    "backs off longer with each failure, from 1 second to at most 10,240 [ref 8.2 back-off] [ref 8.2 INCREASE]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       assert.deepStrictEqual([0, 1, 2, 9, 10, 11, 119].map((n) => longestBackoffSeconds(n)), [
@@ -205,7 +205,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "forgets failures after a success, with the back-off of none, and after a reset with no back-off",
+    "forgets failures after a success, with the back-off of none, and after a reset with no back-off [ref 8.2 RESET]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       yield* store.observe(address(1), { kind: "preferred" })
@@ -229,7 +229,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "offers for dialling only what is of the kind, is due and has not failed too often [core: loadRandomPeers] [core: nextAttemptCutoff limits failures]",
+    "offers for dialling only what is of the kind, is due and has not failed too often [core: loadRandomPeers] [core: nextAttemptCutoff limits failures] [ref 8.4 120 failures to be dialled]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       yield* store.ensure(addresses(0, 5))
@@ -281,7 +281,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "shares outbound and preferred addresses first, then inbound ones, with few failures only, due or not [core: getPeersToSend] [core: loadRandomPeers]",
+    "shares outbound and preferred addresses first, then inbound ones, with few failures only, due or not [core: getPeersToSend] [core: loadRandomPeers] [ref 8.4 10 failures to be told]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       yield* store.ensure(addresses(0, 10))
@@ -305,7 +305,7 @@ describe.each(ways)("A book of addresses in %s", (_, layer) => {
   )
 
   test(
-    "purges what failed 120 times, everywhere or for one IP [core: purge peer table]",
+    "purges what failed 120 times, everywhere or for one IP [core: purge peer table] [ref 8.2 purge at 120 failures]",
     Effect.gen(function*() {
       const store = yield* PeerStore
       const second = tcpAddress(address(2).ip, 11_626)

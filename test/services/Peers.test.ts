@@ -73,7 +73,7 @@ const test = (name: string, body: (service: Peers["Service"]) => void, options?:
   it.effect(name, () => Effect.provide(Effect.map(Peers, body), peers(options)))
 
 describe("The list of who is here", () => {
-  test("takes no more pending connections of a direction than allowed", (service) => {
+  test("takes no more pending connections of a direction than allowed [ref 8.6 pending of each direction]", (service) => {
     const inbound = [1, 2, 3, 4, 5].map((host) => enter(service, "inbound", at(host)))
     assert.strictEqual(service.enter("inbound", at(6)), "pending-full")
     assert.isTrue(isPending(service.enter("outbound", at(6))))

@@ -157,7 +157,7 @@ describe("what a peer says before it closes", () => {
     assert.isFalse(saysAlreadyConnected(remoteError(2, "bad address")))
   })
 
-  it("is shown with its code's name, and with everything but letters, digits and spaces replaced", () => {
+  it("is shown with its code's name, and with everything but letters, digits and spaces replaced [ref 10.4 text of ERROR_MSG]", () => {
     assert.strictEqual(remoteError(2, "wrong protocol version").text, "ERR_CONF (wrong protocol version)")
     assert.strictEqual(remoteError(4, "a\n\u001b[31m<b>'\"ü").text, "ERR_LOAD (a***31m*b****)")
     assert.strictEqual(remoteError(-7, "").text, "error -7 ()")

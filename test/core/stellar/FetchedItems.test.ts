@@ -23,7 +23,7 @@ describe("The hash of an item", () => {
     ["TX_SET", hashes.legacyTxSets],
     ["GENERALIZED_TX_SET", hashes.generalizedTxSets]
   ]
-  it.each(cases)("of kind %s is the golden one", (kind, { vectors }) => {
+  it.each(cases)("of kind %s is the golden one [ref 4.3 hash of a TX_SET]", (kind, { vectors }) => {
     assert.isAbove(vectors.length, 0)
     for (const { hash, xdr } of vectors) {
       assert.strictEqual(ItemHash.toHex(fetchedHash(crypto, kind, new Uint8Array(Buffer.from(xdr, "hex")))), hash)
@@ -66,7 +66,7 @@ describe("A quorum set", () => {
     ["with a node on two levels", set(1, [node(1)], set(1, [node(1)]))],
     ["of 1,001 nodes on two levels", set(1, nodes(0, 500), set(1, nodes(500, 501)))],
     ["with inner sets five deep", nested(5)]
-  ])("%s is not", (_, it) => assert.isFalse(isSaneQuorumSet(it)))
+  ])("%s is not [ref 4.3 sane quorum set]", (_, it) => assert.isFalse(isSaneQuorumSet(it)))
 })
 
 describe("A checkpoint", () => {

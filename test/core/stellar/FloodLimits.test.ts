@@ -7,15 +7,15 @@ import { hashesPerAdvert, hashesPerDemand, outboxLimits, queueLength } from "../
 const publicNetwork = { maxTxSetOperations: 1000, maxSorobanTransactions: 100, ledgerCloseMillis: 5000 }
 
 describe("On a network of 1,000 operations and 100 Soroban transactions every 5 s", () => {
-  it("an advert every 100 ms holds a fiftieth of a ledger", () => {
+  it("an advert every 100 ms holds a fiftieth of a ledger [ref 6.3 hashes of an advert]", () => {
     assert.strictEqual(hashesPerAdvert(publicNetwork, 100), 22)
   })
 
-  it("a demand every 200 ms asks for a twenty-fifth of two ledgers", () => {
+  it("a demand every 200 ms asks for a twenty-fifth of two ledgers [ref 6.3 hashes of a demand]", () => {
     assert.strictEqual(hashesPerDemand(publicNetwork, 200), 88)
   })
 
-  it("a queue holds the operations of one ledger", () => {
+  it("a queue holds the operations of one ledger [ref 5.6 queue of a ledger] [ref 5.6 queue of 3 MiB]", () => {
     assert.strictEqual(queueLength(publicNetwork), 1000)
     const [scp, transactions, demands, adverts] = outboxLimits(publicNetwork).rings
     assert.deepStrictEqual([transactions.units, demands.units, adverts.units], [1000, 1000, 1000])
@@ -25,7 +25,7 @@ describe("On a network of 1,000 operations and 100 Soroban transactions every 5 
 })
 
 describe("The hashes of a message", () => {
-  it("are a fraction rounded up", () => {
+  it("are a fraction rounded up [ref 6.3 hashes of an advert]", () => {
     assert.strictEqual(
       hashesPerAdvert({ maxTxSetOperations: 101, maxSorobanTransactions: 0, ledgerCloseMillis: 10_000 }, 100),
       2

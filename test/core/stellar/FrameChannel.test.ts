@@ -125,7 +125,7 @@ describe("recorded sessions", () => {
     for (const [by, receiver] of [["A", "acceptor"], ["B", "caller"]] as const) {
       const frames = session.frames.filter((frame) => frame.by === by)
 
-      it(`${session.id}: the ${receiver} can open every frame of ${by}`, () => {
+      it(`${session.id}: the ${receiver} can open every frame of ${by} [ref 2 what the MAC covers]`, () => {
         const channel = channelOf(session, receiver)
         const bodies = bodiesOf(hex(frames.map(({ tcp }) => tcp).join("")))
         assert.strictEqual(bodies.length, frames.length)
@@ -139,7 +139,7 @@ describe("recorded sessions", () => {
         }
       })
 
-      it(`${session.id}: what ${by} sealed, its own channel seals to the same bytes`, () => {
+      it(`${session.id}: what ${by} sealed, its own channel seals to the same bytes [ref 2 what the MAC covers]`, () => {
         const channel = channelOf(session, receiver === "acceptor" ? "caller" : "acceptor")
         for (const { lastFragmentBit, macChecked, macKey, n, tcp } of frames) {
           const bytes = hex(tcp)
@@ -191,7 +191,7 @@ describe("a sequence", () => {
     }
   })
 
-  it("starts at 0", () => {
+  it("starts at 0 [ref 2 sequence starts at 0]", () => {
     assert.isTrue(new Sequence().isAt(new Uint8Array(8), 0))
   })
 })
@@ -215,13 +215,23 @@ describe("a channel", () => {
     assert.strictEqual(acceptor.open(into, 14, end), "message")
   })
 
-  it("overwrites all of a buffer that was used before, without a MAC as well", () => {
+  it("overwrites all of a buffer that was used before, without a MAC as well [ref 2 HELLO and ERROR_MSG have none]", () => {
     const into = new Uint8Array(message.length + RECORD_OVERHEAD_BYTES).fill(0xee)
     sealUnauthenticated(message, into, 0)
     assert.strictEqual(toHex(into), `80000034${"00".repeat(12)}${toHex(message)}${"00".repeat(32)}`)
   })
 
-  it("does not let a forged frame cost the true one its place [elsewhere: sequence advanced before the MAC check]", () => {
+  it("opens no frame whose length is not of whole words [ref 1 whole words]", () => {
+    const [caller, acceptor] = pair()
+    for (const longer of [1, 2, 3]) {
+      const odd = Uint8Array.of(...message, ...new Uint8Array(longer))
+      const record = new Uint8Array(odd.length + RECORD_OVERHEAD_BYTES)
+      caller.seal(odd, record, 0)
+      assert.strictEqual(acceptor.open(record, 4, record.length), "corrupt")
+    }
+  })
+
+  it("does not let a forged frame cost the true one its place [elsewhere: sequence advanced before the MAC check] [ref 2 only a good frame counts]", () => {
     const [caller, acceptor] = pair()
     const record = sealed(caller, message)
     const forged = record.slice()
@@ -231,7 +241,7 @@ describe("a channel", () => {
     assert.strictEqual(acceptor.open(record, 4, record.length), "unexpected-sequence")
   })
 
-  it("does not count last words, whatever sequence and MAC they carry", () => {
+  it("does not count last words, whatever sequence and MAC they carry [ref 2 ERROR_MSG is not checked]", () => {
     const [caller, acceptor] = pair()
     const lastWords = hex("0000000000000004000000036c6f6c00")
     const record = new Uint8Array(lastWords.length + RECORD_OVERHEAD_BYTES)
@@ -243,7 +253,7 @@ describe("a channel", () => {
     assert.strictEqual(acceptor.open(next, 4, next.length), "message")
   })
 
-  it("asks for the sequence before the key, and for the key before the MAC", () => {
+  it("asks for the sequence before the key, and for the key before the MAC [ref 2 sequence is checked] [ref 2 zero key]", () => {
     const zero = new FrameChannel({
       send: crypto.macKey(new Uint8Array(32)),
       receive: crypto.macKey(new Uint8Array(32)),

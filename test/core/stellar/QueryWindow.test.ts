@@ -10,7 +10,7 @@ describe("A window of queries", () => {
     assert.strictEqual(setQueriesPerWindow(60), 300)
   })
 
-  it("lets so many through, and begins anew with the first query behind its end", () => {
+  it("lets so many through, and begins anew with the first query behind its end [ref 10.2 window begins with a question]", () => {
     const window = new QueryWindow()
     const allowed = (...seconds: ReadonlyArray<number>) =>
       seconds.filter((second) => window.allows(second * 1000, 60, 2))

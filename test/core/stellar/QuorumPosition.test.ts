@@ -39,7 +39,7 @@ describe("The position", () => {
     assert.strictEqual(position.slot, 10)
   })
 
-  it("is out of sync 35 s after it moved last", () => {
+  it("is out of sync 35 s after it moved last [ref 9 out of sync after 35 s]", () => {
     const position = new QuorumPosition(new Set(["a", "b", "c"]))
     assert.isFalse(position.isSynced(0))
     position.note("a", 10, 1000)

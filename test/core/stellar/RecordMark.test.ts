@@ -49,7 +49,7 @@ const collector = (decoder: FrameDecoder, stopAfter: (frame: number) => boolean 
 }
 
 describe("a record mark", () => {
-  it("is written with the last-fragment bit and the length, most significant byte first", () => {
+  it("is written with the last-fragment bit and the length, most significant byte first [ref 1 top bit is set]", () => {
     const bytes = new Uint8Array(6)
     writeRecordMark(bytes, 1, 0x123456)
     assert.strictEqual(toHex(bytes), "008012345600")
@@ -57,7 +57,7 @@ describe("a record mark", () => {
     assert.strictEqual(toHex(bytes.subarray(0, 4)), "81000000")
   })
 
-  it("is judged as in the golden vectors, before a byte of the body is there", () => {
+  it("is judged as in the golden vectors, before a byte of the body is there [ref 1 4,096 bytes before authentication] [ref 1 16 MiB at most]", () => {
     assert.strictEqual(recordMarks.length, 15)
     for (const { headerVerdict, mark, receiverAuthenticated, why } of recordMarks) {
       const decoder = makeRecordDecoder()
@@ -70,7 +70,7 @@ describe("a record mark", () => {
     }
   })
 
-  it("is read without its top bit, which stellar-core ignores as well", () => {
+  it("is read without its top bit, which stellar-core ignores as well [ref 1 top bit is ignored]", () => {
     const clear = record(8)
     clear[0] = 0
     const { frames, push } = collector(makeRecordDecoder())
@@ -160,7 +160,7 @@ describe("a decoder of records", () => {
     assert.strictEqual(frames.length, 1)
   })
 
-  it("gives the frames before a bad length, then refuses, and cuts nothing behind it", () => {
+  it("gives the frames before a bad length, then refuses, and cuts nothing behind it [ref 1 no empty record]", () => {
     const { frames, push } = collector(makeRecordDecoder())
     const refusal = { _tag: "FramingRefusal" as const, announcedBytes: 0 }
     assert.deepStrictEqual(push(joined([record(4), new Uint8Array(4), record(8)])), refusal)

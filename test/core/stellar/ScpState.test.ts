@@ -23,7 +23,7 @@ const told = (held: HeldStatements, from: number, network: number | undefined) =
 }
 
 describe("The ledger that is asked from", () => {
-  it("is three behind the next one, the first at least, and none that the network does not remember", () => {
+  it("is three behind the next one, the first at least, and none that the network does not remember [ref 10.1 three ledgers back]", () => {
     const asked = [
       [undefined, undefined],
       [undefined, 2],
@@ -46,11 +46,11 @@ describe("The ledger that is asked from", () => {
 })
 
 describe("The statements that are told", () => {
-  it("are of slots ascending from the one asked for, however they are held", () => {
+  it("are of slots ascending from the one asked for, however they are held [ref 10.1 ascending]", () => {
     assert.deepStrictEqual(told(holding(9, 3, 7, 5), 5, undefined), { slots: [5, 7, 9], later: undefined })
   })
 
-  it("are of 100 slots that have any", () => {
+  it("are of 100 slots that have any [ref 10.1 100 slots]", () => {
     const slots = Array.from({ length: 300 }, (_, i) => i + 1)
     const everyOther: HeldStatements = {
       slots: () => slots,
@@ -61,7 +61,7 @@ describe("The statements that are told", () => {
     assert.strictEqual(sent.at(-1), 2 * LEDGER_VALIDITY_BRACKET)
   })
 
-  it("are of one slot the nominations first", () => {
+  it("are of one slot the nominations first [ref 10.1 nominations first]", () => {
     const said = [prepare(1), nominate(["a"]), externalize(), nominate(["b"])].map((pledges, i) =>
       statement(key(i), 5, pledges)
     )
@@ -70,7 +70,7 @@ describe("The statements that are told", () => {
     assert.deepStrictEqual(sent, [said[1], said[3], said[0], said[2]])
   })
 
-  it("leave out the first ledger of the checkpoint, to be told later, if it is more than twelve behind", () => {
+  it("leave out the first ledger of the checkpoint, to be told later, if it is more than twelve behind [ref 10.1 checkpoint later]", () => {
     const held = holding(64, 65, 76, 77)
     assert.deepStrictEqual(told(held, 1, 76), { slots: [64, 65, 76, 77], later: undefined })
     assert.deepStrictEqual(told(held, 1, 77), { slots: [65, 76, 77], later: 64 })

@@ -40,7 +40,7 @@ const implementations = [
 ]
 
 describe.for(implementations)("SessionKeys with $name", ({ crypto }) => {
-  it("come out as in all vectors, on both sides", () => {
+  it("come out as in all vectors, on both sides [ref 3.6 derivation of the keys]", () => {
     assert.strictEqual(vectors.sessions.length, 11)
     for (const { acceptor, caller, id, K, K_AB, K_BA } of vectors.sessions) {
       for (const role of ["caller", "acceptor"] as const) {
@@ -66,7 +66,7 @@ describe.for(implementations)("SessionKeys with $name", ({ crypto }) => {
     }
   })
 
-  it("are not made with a key of small order or of a wrong length", () => {
+  it("are not made with a key of small order or of a wrong length [ref 3.6 key of small order]", () => {
     const { public: ownPublic, secret } = vectors.sessions[0]!.caller
     const remotes = [
       ...vectors.smallOrder.vectors.map((vector) => hex(vector.public)),

@@ -22,7 +22,7 @@ describe("a later statement", () => {
     assert.isTrue(replaces(statement(one, 5, nominate(["a", "b"])), statement(one, 5, nominate(["a"]))))
   })
 
-  it("leaves the other conversation, other slots and other nodes alone", () => {
+  it("leaves the other conversation, other slots and other nodes alone [ref 5.6 nominations and ballots apart]", () => {
     const latest = statement(one, 5, externalize())
     assert.isFalse(queue.replaces(latest, statement(one, 5, nominate(["a"]))))
     assert.isFalse(queue.replaces(statement(one, 5, nominate(["a"])), statement(one, 5, prepare(1))))
@@ -31,7 +31,7 @@ describe("a later statement", () => {
     assert.isFalse(queue.replaces(latest, statement(other, 5, prepare(1))))
   })
 
-  it("is not one that says as much, or less", () => {
+  it("is not one that says as much, or less [ref 5.6 a newer one replaces]", () => {
     assert.isFalse(queue.replaces(statement(one, 5, prepare(1)), statement(one, 5, prepare(1))))
     assert.isFalse(queue.replaces(statement(one, 5, prepare(1)), statement(one, 5, externalize())))
   })
@@ -68,13 +68,13 @@ describe("a statement that waits", () => {
     assert.deepStrictEqual([1, 2 ** 40].map(outdatedAt(undefined)), [false, false])
   })
 
-  it("is of use for the last 12 ledgers, and whatever comes behind them", () => {
+  it("is of use for the last 12 ledgers, and whatever comes behind them [ref 5.6 12 ledgers are kept]", () => {
     const isOutdated = outdatedAt(1000)
     assert.strictEqual(limits.LEDGERS_TO_REMEMBER, 12)
     assert.deepStrictEqual([988, 989, 1000, 1100, 2 ** 40].map(isOutdated), [true, false, false, false, false])
   })
 
-  it("is of use if it is about the first ledger of the most recent checkpoint, and of no earlier one", () => {
+  it("is of use if it is about the first ledger of the most recent checkpoint, and of no earlier one [ref 5.6 checkpoint is kept]", () => {
     const isOutdated = outdatedAt(1023)
     assert.deepStrictEqual([896, 959, 960, 961].map(isOutdated), [true, true, false, true])
     assert.deepStrictEqual([960, 1024].map(outdatedAt(1024 + 40)), [true, false])

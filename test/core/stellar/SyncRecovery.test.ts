@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { SyncRecovery } from "../../../src/core/stellar/SyncRecovery.ts"
 
 describe("A recovery", () => {
-  it("is due each ten seconds from when the node was found lost, once each, and begins anew when it is lost again", () => {
+  it("is due each ten seconds from when the node was found lost, once each, and begins anew when it is lost again [ref 10.1 recovery every 10 s]", () => {
     const recovery = new SyncRecovery()
     const due = (isSynced: boolean, ...seconds: ReadonlyArray<number>) =>
       seconds.filter((second) => recovery.isDue(isSynced, second * 1000))

@@ -10,7 +10,7 @@ describe("the longest transaction", () => {
     assert.strictEqual(maxTransactionBytes(undefined), 102_400)
   })
 
-  it("is the Soroban limit and 2,000 bytes, but never below 100 KiB", () => {
+  it("is the Soroban limit and 2,000 bytes, but never below 100 KiB [ref 5.2 longest transaction]", () => {
     assert.strictEqual(maxTransactionBytes(0), 102_400)
     assert.strictEqual(maxTransactionBytes(100_400), 102_400)
     assert.strictEqual(maxTransactionBytes(100_401), 102_401)
@@ -24,7 +24,7 @@ describe("the credit in bytes", () => {
     assert.strictEqual(creditBytesFor(200_000), 300_000)
   })
 
-  it("is 100,000 above a longer transaction", () => {
+  it("is 100,000 above a longer transaction [ref 5.2 credit for long transactions]", () => {
     assert.strictEqual(creditBytesFor(200_001), 300_001)
     assert.strictEqual(creditBytesFor(500_000), 600_000)
   })

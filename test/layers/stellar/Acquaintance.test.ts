@@ -76,6 +76,15 @@ describe("two nodes of which one calls the other", () => {
       assert.deepStrictEqual(yield* kinds(two), ["outbound", "inbound"])
     }))
 
+  it.effect("forget the failures of who was called when it authenticates [ref 8.2 RESET after AUTH]", () =>
+    Effect.gen(function*() {
+      const { acceptor, caller } = yield* makeTwo()
+      yield* caller.peerStore.ensure([acceptor.address])
+      for (let failures = 0; failures < 119; failures++) yield* caller.peerStore.attempt(acceptor.address)
+      yield* connect(caller, acceptor)
+      assert.strictEqual((yield* caller.peerStore.get(acceptor.address))?.failures, 0)
+    }))
+
   it.effect("remain strangers when one says that it listens on port 0 [core: loopback peer with 0 port]", () =>
     Effect.gen(function*() {
       const two = yield* makeTwo({}, { alter: helloWith((hello) => ({ ...hello, listeningPort: 0 })) })

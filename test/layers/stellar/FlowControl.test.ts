@@ -195,7 +195,7 @@ describe("flow control", () => {
       assert.deepStrictEqual(infos().map((info) => [info?.receiveCredit, info?.sendCredit]), [[ofA, ofB], [ofB, ofA]])
     }))
 
-  it.effect("ends for who grants nothing [core: loopback peer flow control activation / bad peer / invalid value]", () =>
+  it.effect("ends for who grants nothing [core: loopback peer flow control activation / bad peer / invalid value] [ref 5.5 grant of no bytes]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it, { grant: "none" })

@@ -51,7 +51,7 @@ describe("questions for sets", () => {
     qSet: { threshold: 1, validators: [signerOf(1).publicKey], innerSets: [] }
   })
 
-  it.effect("are answered with the item, or with DONT_HAVE for its kind", () =>
+  it.effect("are answered with the item, or with DONT_HAVE for its kind [ref 7 kind of the DONT_HAVE]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const set = Uint8Array.of(0, 0, 0, MessageType.GENERALIZED_TX_SET, 0, 0, 0, 1)
@@ -73,7 +73,7 @@ describe("questions for sets", () => {
       ])
     }))
 
-  it.effect("for sets are answered 300 times in a minute each, and then in silence", () =>
+  it.effect("for sets are answered 300 times in a minute each, and then in silence [ref 10.2 300 questions for sets] [ref 10.2 silence over the limit]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -91,7 +91,7 @@ describe("questions for sets", () => {
       assert.strictEqual(answers(17), 300)
     }))
 
-  it.effect("are counted for twelve ledgers, whatever a ledger takes", () =>
+  it.effect("are counted for twelve ledgers, whatever a ledger takes [ref 10.2 window of twelve ledgers]", () =>
     Effect.gen(function*() {
       const it = yield* node({ memory: { limits: { ledgerCloseMillis: 1050 } } })
       const peer = yield* caller(it)
@@ -138,7 +138,7 @@ describe("a question for the SCP state", () => {
       assert.deepStrictEqual(peer.heardOf("GET_SCP_STATE").map(({ ledgerSeq }) => ledgerSeq), [asked])
     }))
 
-  it.effect("is answered from that ledger on, ten times in a minute, and then in silence [core: GET_SCP_STATE rate limiting]", () =>
+  it.effect("is answered from that ledger on, ten times in a minute, and then in silence [core: GET_SCP_STATE rate limiting] [ref 10.2 ten questions for the SCP state]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const bringer = yield* caller(it, { label: "bringer" })
@@ -201,7 +201,7 @@ describe("a question for the SCP state", () => {
     return { it, peer: yield* caller(it) }
   })
 
-  it.effect("is answered about the first ledger of the checkpoint two seconds later, if that is long ago", () =>
+  it.effect("is answered about the first ledger of the checkpoint two seconds later, if that is long ago [ref 10.1 checkpoint 2 s later]", () =>
     Effect.gen(function*() {
       const { it, peer } = yield* holding(100, [64, 89, 90, 100])
       peer.say(question(1))
@@ -263,7 +263,7 @@ describe("a node that does not follow the network", () => {
     return { it, peers, questions }
   })
 
-  it.effect("asks two of its peers each ten seconds, drawn anew, until it does", () =>
+  it.effect("asks two of its peers each ten seconds, drawn anew, until it does [ref 10.1 two peers]", () =>
     Effect.gen(function*() {
       const position = { ledger: 100, synced: false }
       const { it, peers, questions } = yield* lost(position)

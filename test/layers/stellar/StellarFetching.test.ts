@@ -63,42 +63,46 @@ interface Wishes {
   /** Whether the application answers later. */
   readonly later?: boolean
   readonly ledger?: () => number
+  /** The slot that the statements are about, if it is not 50. */
+  readonly slot?: number
 }
 
-const wishing = Effect.fnUntraced(function*({ later, ledger, quorumSets = [], transactionSets = [] }: Wishes) {
-  yield* TestClock.setTime(NOW_SECONDS * 1000)
-  const fetched: Array<Fetched> = []
-  const judged: Array<ItemHash.ItemHash> = []
-  const lacking = (items: ReadonlyArray<Item>) =>
-    items.map(({ id }) => id).filter((id) => !fetched.some(({ hash }) => hash === id))
-  const verdictOn = ({ hash }: FloodedStatement): StatementVerdict => {
-    judged.push(hash)
-    const wanted = { transactionSets: lacking(transactionSets), quorumSets: lacking(quorumSets) }
-    return wanted.transactionSets.length + wanted.quorumSets.length === 0 ? "ready" : fetching(50, wanted)
-  }
-  const it = yield* makeNode({
-    application: (memory) => ({
-      ...memory,
-      ...ledger === undefined ? {} : { position: () => ({ ledger: ledger(), synced: true }) },
-      judge: later === true
-        ? {
-          answers: "later",
-          statements: (batch) => Effect.sync(() => batch.map(verdictOn)),
-          transactions: (batch) => Effect.succeed(batch.map(() => "accepted"))
+const wishing = Effect.fnUntraced(
+  function*({ later, ledger, quorumSets = [], slot = 50, transactionSets = [] }: Wishes) {
+    yield* TestClock.setTime(NOW_SECONDS * 1000)
+    const fetched: Array<Fetched> = []
+    const judged: Array<ItemHash.ItemHash> = []
+    const lacking = (items: ReadonlyArray<Item>) =>
+      items.map(({ id }) => id).filter((id) => !fetched.some(({ hash }) => hash === id))
+    const verdictOn = ({ hash }: FloodedStatement): StatementVerdict => {
+      judged.push(hash)
+      const wanted = { transactionSets: lacking(transactionSets), quorumSets: lacking(quorumSets) }
+      return wanted.transactionSets.length + wanted.quorumSets.length === 0 ? "ready" : fetching(slot, wanted)
+    }
+    const it = yield* makeNode({
+      application: (memory) => ({
+        ...memory,
+        ...ledger === undefined ? {} : { position: () => ({ ledger: ledger(), synced: true }) },
+        judge: later === true
+          ? {
+            answers: "later",
+            statements: (batch) => Effect.sync(() => batch.map(verdictOn)),
+            transactions: (batch) => Effect.succeed(batch.map(() => "accepted"))
+          }
+          : {
+            answers: "at once",
+            statements: (batch) => batch.map(verdictOn),
+            transactions: (batch) => batch.map(() => "accepted")
+          },
+        fetched: (item) => {
+          fetched.push(item)
+          memory.fetched?.(item)
         }
-        : {
-          answers: "at once",
-          statements: (batch) => batch.map(verdictOn),
-          transactions: (batch) => batch.map(() => "accepted")
-        },
-      fetched: (item) => {
-        fetched.push(item)
-        memory.fetched?.(item)
-      }
+      })
     })
-  })
-  return { it, fetched, judged }
-})
+    return { it, fetched, judged }
+  }
+)
 
 const counter = (it: TestNode, name: string) => Effect.map(it.overlay.counters, (counters) => counters[name])
 
@@ -196,7 +200,7 @@ describe("a statement that waits", () => {
       assertQuestions(peers[1], "GET_TX_SET", [])
     }))
 
-  it.effect("is given up when the network has gone on, and nobody is asked any more", () =>
+  it.effect("is given up when the network has gone on, and nobody is asked any more [ref 7 range of slots]", () =>
     Effect.gen(function*() {
       let ledger = 50
       const { it } = yield* wishing({ transactionSets: [older], ledger: () => ledger })
@@ -213,7 +217,21 @@ describe("a statement that waits", () => {
       assert.strictEqual(yield* counter(it, "ignoredWithoutOwner"), 1)
     }))
 
-  it.effect("for nothing that can be asked for is forgotten", () =>
+  it.effect("about the first ledger of the checkpoint waits as long as that is the current one [ref 7 checkpoint is kept]", () =>
+    Effect.gen(function*() {
+      let ledger = 64
+      const { it } = yield* wishing({ transactionSets: [older], ledger: () => ledger, slot: 64 })
+      const peer = yield* caller(it)
+      yield* state(peer, 64)
+      ledger = 127
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* counter(it, "fetchWaiting"), 1)
+      ledger = 128
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* counter(it, "fetchWaiting"), 0)
+    }))
+
+  it.effect("for nothing that can be asked for is forgotten [ref 4.3 empty set is not fetched]", () =>
     Effect.gen(function*() {
       const empty: Item = { ...older, id: ItemHash.fromBytes(new Uint8Array(32)) }
       const { it, judged } = yield* wishing({ transactionSets: [empty] })
@@ -232,17 +250,20 @@ describe("DONT_HAVE", () => {
       ["TX_SET", MessageType.TX_SET],
       ["GENERALIZED_TX_SET", MessageType.GENERALIZED_TX_SET]
     ] as const
-  )("for %s has the next peer asked for a set of transactions at once", ([_, type]) =>
-    Effect.gen(function*() {
-      const { it } = yield* wishing({ transactionSets: [older] })
-      const [other, peer] = [yield* caller(it, { label: "other" }), yield* caller(it)]
-      yield* state(peer)
-      yield* lack(peer, type, older)
-      yield* other.settle
-      assertQuestions(peer, "GET_TX_SET", [older])
-      assertQuestions(other, "GET_TX_SET", [older])
-      assert.strictEqual(yield* counter(it, "ignoredWithoutOwner"), 0)
-    }))
+  )(
+    "for %s has the next peer asked for a set of transactions at once [ref 7 both kinds of DONT_HAVE]",
+    ([_, type]) =>
+      Effect.gen(function*() {
+        const { it } = yield* wishing({ transactionSets: [older] })
+        const [other, peer] = [yield* caller(it, { label: "other" }), yield* caller(it)]
+        yield* state(peer)
+        yield* lack(peer, type, older)
+        yield* other.settle
+        assertQuestions(peer, "GET_TX_SET", [older])
+        assertQuestions(other, "GET_TX_SET", [older])
+        assert.strictEqual(yield* counter(it, "ignoredWithoutOwner"), 0)
+      })
+  )
 
   it.effect("for SCP_QUORUMSET has the next peer asked for a quorum set at once", () =>
     Effect.gen(function*() {
@@ -313,7 +334,7 @@ describe("a peer that was asked and", () => {
 })
 
 describe("items that nobody asked for", () => {
-  it.effect("are ignored without penalty, and not kept [elsewhere: unsolicited sets cached]", () =>
+  it.effect("are ignored without penalty, and not kept [elsewhere: unsolicited sets cached] [ref 7 unsolicited items]", () =>
     Effect.gen(function*() {
       const { fetched, it } = yield* wishing({})
       const peer = yield* caller(it)
@@ -335,7 +356,7 @@ describe("a quorum set", () => {
       ? { threshold: 1, validators: [signerOf(1).publicKey], innerSets: [] }
       : { threshold: 1, validators: [], innerSets: [nested(depth - 1)] }
 
-  it.effect("that makes no sense has what waits for it given up for good, and nobody is blamed", () =>
+  it.effect("that makes no sense has what waits for it given up for good, and nobody is blamed [ref 7 insane quorum set]", () =>
     Effect.gen(function*() {
       const insane = quorumSet(nested(5))
       const { fetched, it, judged } = yield* wishing({ quorumSets: [insane] })

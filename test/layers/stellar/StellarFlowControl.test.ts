@@ -10,13 +10,15 @@ import { privateNetwork } from "../../../src/services/stellar/StellarConfig.ts"
 const defaults = privateNetwork("a network").credit
 
 describe("the credit of a session", () => {
-  it.effect("is that of stellar-core unless something else was chosen", () =>
+  it.effect("is that of stellar-core unless something else was chosen [ref 5.2 201 messages in process]", () =>
     Effect.gen(function*() {
       const { initial, receive, send } = (yield* FlowControl).ledgers()
       assert.deepStrictEqual(initial, { messages: 200, bytes: 300_000 })
       assert.isTrue(receive.take(300_000, true))
       assert.isFalse(receive.take(1, true))
       assert.isFalse(send.covers(0))
+      for (let inProcess = 1; inProcess < 201; inProcess++) assert.isTrue(receive.take(1, false))
+      assert.isFalse(receive.take(1, false))
     }).pipe(Effect.provide(StellarFlowControl.layer(defaults))))
 
   it.effect("always has room for one longest record beside a full megabyte in process", () =>

@@ -258,7 +258,7 @@ for (const role of roles) {
         )
       }))
 
-    it.effect("keeps what stands behind AUTH in the same chunk, and judges it as a peer's and not as a stranger's", () =>
+    it.effect("keeps what stands behind AUTH in the same chunk, and judges it as a peer's and not as a stranger's [ref 1 limit rises with AUTH]", () =>
       Effect.gen(function*() {
         yield* setNow
         const { fiber, peer } = yield* meetUpToAuth({ role })
@@ -555,7 +555,7 @@ for (const role of roles) {
       }[name as string] ?? `silent drop "received ${name} before completed handshake"`
       const suffix = name === "HELLO" ? " (it is processed, and this one is of another node)" : ""
 
-      it.effect(`before HELLO, ${name}: ${before}${suffix}`, () =>
+      it.effect(`before HELLO, ${name}: ${before}${suffix} [ref 10.4 nothing before HELLO]`, () =>
         Effect.gen(function*() {
           yield* setNow
           const { fiber, peer } = yield* meet({ role })
@@ -654,7 +654,7 @@ describe("AUTH", () => {
       assert.deepStrictEqual(claims, [claim])
     }))
 
-  it.effect("brings no greetings from the caller", () =>
+  it.effect("brings no greetings from the caller [ref 3.4 PEERS of the acceptor]", () =>
     Effect.gen(function*() {
       yield* setNow
       const { fiber, peer } = yield* meetUpToAuth({ role: "caller", admission: { greetings } })
@@ -667,7 +667,7 @@ describe("AUTH", () => {
     }))
 
   for (const flags of [0, 100, 199, 201, -200]) {
-    it.effect(`with flags ${flags} is refused by the acceptor behind its AUTH and greetings`, () =>
+    it.effect(`with flags ${flags} is refused by the acceptor behind its AUTH and greetings [ref 3.4 AUTH back before a refusal]`, () =>
       Effect.gen(function*() {
         yield* setNow
         const { fiber, peer } = yield* meetUpToAuth({ role: "acceptor", admission: { greetings } })
@@ -678,7 +678,7 @@ describe("AUTH", () => {
         assert.strictEqual(errorText(heard[2]), "2 flow control bytes disabled")
       }))
 
-    it.effect(`with flags ${flags} is refused by the caller`, () =>
+    it.effect(`with flags ${flags} is refused by the caller [ref 3.4 flags of AUTH]`, () =>
       Effect.gen(function*() {
         yield* setNow
         const { fiber, peer } = yield* meetUpToAuth({ role: "caller" })
@@ -784,7 +784,7 @@ describe("a handshake that takes too long", () => {
       }))
   }
 
-  it.effect("ends after two seconds as acceptor if nothing comes at all", () =>
+  it.effect("ends after two seconds as acceptor if nothing comes at all [ref 9 silence of 2 s before authentication]", () =>
     Effect.gen(function*() {
       yield* setNow
       const { fiber, peer } = yield* meet({ role: "acceptor" })
@@ -1063,10 +1063,26 @@ describe("the golden HELLOs", () => {
     assert.strictEqual(hellos.length, 40)
   })
 
+  /** The rules that single ones hold. */
+  const rules: Partial<Record<string, string>> = {
+    expired: "[ref 3.3 certificate]",
+    "network-cert-only": "[ref 3.3 certificate]",
+    banned: "[ref 3.3 ban before HELLO back]",
+    "version-40": "[ref 3.3 versions] [ref 3.3 HELLO back before a refusal]",
+    "version-43-43": "[ref 3.3 versions]",
+    "version-min-above-max": "[ref 3.3 versions]",
+    self: "[ref 3.3 connecting to self]",
+    "network-field": "[ref 3.3 network]",
+    "port-0": "[ref 3.3 port]",
+    "port-65536": "[ref 3.3 port]",
+    "order-self-before-network": "[ref 3.3 order of the checks]",
+    "already-connected": "[ref 3.3 already connected]"
+  }
+
   // Of `port-65537` the protocol leaves open whether the field is checked or its low 16 bits, which are 1: the address takes
   // those. The field is what we check, as the vector has it: a port that was never meant is not believed.
   for (const { id, outcome, tcp } of hellos) {
-    it.effect(`${id}: ${outcome}`, () =>
+    it.effect([`${id}: ${outcome}`, rules[id] ?? []].flat().join(" "), () =>
       Effect.gen(function*() {
         yield* TestClock.setTime(Number(now) * 1000)
         const node = yield* nodeOf({ ...localNode, nonce: "00".repeat(32) }, networkPassphrase)

@@ -376,13 +376,14 @@ describe("of an authenticated peer", () => {
     .map(({ id, xdr }) => ({ id, bytes: hex(xdr), name: messageName(hex(xdr)[3]!)! }))
   const samples = new Map<string, Uint8Array>(messages.map((message) => [message.name, message.bytes]))
 
-  type Refusals = Readonly<Record<string, readonly [StellarDropReason["_tag"], string | undefined]>>
+  /** Why, with which words, and the rule. */
+  type Refusals = Readonly<Record<string, readonly [StellarDropReason["_tag"], string | undefined, string]>>
 
   const ofBoth: Refusals = {
-    HELLO: ["UnexpectedHello", undefined],
-    AUTH: ["OutOfOrderAuth", "0 out-of-order AUTH message"],
-    SEND_MORE: ["UnexpectedSendMore", undefined],
-    ERROR_MSG: ["RemoteError", undefined]
+    HELLO: ["UnexpectedHello", undefined, " [ref 10.4 second HELLO]"],
+    AUTH: ["OutOfOrderAuth", "0 out-of-order AUTH message", " [ref 3.4 second AUTH]"],
+    SEND_MORE: ["UnexpectedSendMore", undefined, " [ref 10.4 SEND_MORE]"],
+    ERROR_MSG: ["RemoteError", undefined, ""]
   }
   /** By which side the peer is: who called us tells no addresses. */
   const sides: ReadonlyArray<{
@@ -390,7 +391,11 @@ describe("of an authenticated peer", () => {
     readonly meet: typeof caller | typeof acceptor
     readonly refusals: Refusals
   }> = [
-    { side: "who called us", meet: caller, refusals: { ...ofBoth, PEERS: ["UnexpectedPeers", undefined] } },
+    {
+      side: "who called us",
+      meet: caller,
+      refusals: { ...ofBoth, PEERS: ["UnexpectedPeers", undefined, " [ref 10.4 PEERS of who called us]"] }
+    },
     { side: "whom we called", meet: acceptor, refusals: ofBoth }
   ]
 
@@ -399,12 +404,20 @@ describe("of an authenticated peer", () => {
   })
 
   for (const { meet, refusals, side } of sides) {
-    for (const [name, [reason, words]] of Object.entries(refusals)) {
-      it.effect(`${side}, ${name} is refused: ${reason}`, () =>
+    for (const [name, [reason, words, rule]] of Object.entries(refusals)) {
+      it.effect(`${side}, ${name} is refused: ${reason}${rule}`, () =>
         Effect.gen(function*() {
           const it = yield* node()
           const peer = yield* meet(it)
           peer.sayBytes(samples.get(name)!)
+          peer.say({ _tag: "GET_TX_SET", txSetHash: hashBytes(samples.get(name)!) })
+          const untilAnswered = Effect.gen(function*() {
+            while (true) {
+              const { _tag } = yield* peer.next
+              if (_tag === "DONT_HAVE" || _tag === "LINK_ENDED") return _tag
+            }
+          })
+          assert.strictEqual(yield* untilAnswered, "LINK_ENDED")
           assert.strictEqual(yield* peer.ending, words)
           yield* assertLeft(it, peer, reason)
         }))
@@ -571,7 +584,7 @@ describe("the golden frames of an authenticated connection", () => {
 // Credit
 
 describe("the first words of a session", () => {
-  it.effect("are AUTH, the grant of 200 messages and 300,000 bytes, and a question for the SCP state", () =>
+  it.effect("are AUTH, the grant of 200 messages and 300,000 bytes, and a question for the SCP state [ref 5.2 first grant]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it, { grant: "none" })
@@ -583,6 +596,14 @@ describe("the first words of a session", () => {
       ])
       assert.deepStrictEqual(grantsTo(peer), [[200, 300_000]])
       assert.strictEqual(peer.heardOf("GET_SCP_STATE")[0]?.ledgerSeq, 1)
+    }))
+
+  it.effect("are PEERS with 50 addresses at most [ref 8.4 50 addresses]", () =>
+    Effect.gen(function*() {
+      const it = yield* node()
+      yield* it.peerStore.ensure(Array.from({ length: 70 }, (_, i) => tcpAddress(`9.9.${i}.9`, 11_625)))
+      const peer = yield* caller(it)
+      assert.deepStrictEqual(peer.heardOf("PEERS").map(({ peers }) => peers.length), [50])
     }))
 
   it.effect("are preceded by PEERS for one who called, if there are any to tell", () =>
@@ -612,7 +633,7 @@ describe("the first words of a session", () => {
 })
 
 describe("credit", () => {
-  it.effect("goes back with the 40th message, exactly as it was consumed", () =>
+  it.effect("goes back with the 40th message, exactly as it was consumed [ref 5.3 batch of 40 messages] [ref 5.3 exact give-back]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -631,7 +652,7 @@ describe("credit", () => {
       assert.deepStrictEqual(grantsTo(peer).slice(1), [[40, bytes]])
     }))
 
-  it.effect("goes back with 100,000 bytes, whatever the number of messages", () =>
+  it.effect("goes back with 100,000 bytes, whatever the number of messages [ref 5.3 batch of 100,000 bytes]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -643,7 +664,7 @@ describe("credit", () => {
       assert.deepStrictEqual(grantsTo(peer).slice(1), [[2, 110_000]])
     }))
 
-  it.effect("goes back for duplicates [elsewhere: credit leaking on shed or duplicate messages]", () =>
+  it.effect("goes back for duplicates [elsewhere: credit leaking on shed or duplicate messages] [ref 5.1 size of the message alone] [ref 5.3 credit of duplicates]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -654,7 +675,7 @@ describe("credit", () => {
       assert.strictEqual(yield* counter(it, "floodDuplicate"), 79)
     }))
 
-  it.effect("goes back for what is ignored while the network is not followed [core: flow control when out of sync]", () =>
+  it.effect("goes back for what is ignored while the network is not followed [core: flow control when out of sync] [ref 6.3 ignored while out of sync] [ref 5.1 what costs credit]", () =>
     Effect.gen(function*() {
       const it = yield* node({
         application: (memory) => ({ ...memory, position: () => ({ ledger: undefined, synced: false }) })
@@ -704,7 +725,7 @@ describe("credit", () => {
       assert.deepStrictEqual(bystander.heardOf("FLOOD_ADVERT"), [])
     }))
 
-  it.effect("is ours to wait for: nothing of a flood is sent before the first grant", () =>
+  it.effect("is ours to wait for: nothing of a flood is sent before the first grant [ref 5.5 nothing before the first grant]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it, { grant: "none" })
@@ -970,7 +991,7 @@ describe("a verdict on a statement", () => {
       assert.notInclude(slotsHeard(bystander), 1)
     }))
 
-  it.effect("`discarded` lets a later copy through", () =>
+  it.effect("`discarded` lets a later copy through [ref 6.2 discarded is forgotten]", () =>
     Effect.gen(function*() {
       let asked = 0
       const it = yield* node(judging(() => ++asked === 1 ? "discarded" : "ready"))
@@ -985,7 +1006,7 @@ describe("a verdict on a statement", () => {
       assert.deepStrictEqual(slotsHeard(bystander), [1])
     }))
 
-  it.effect("`kept` goes no further", () =>
+  it.effect("`kept` goes no further [ref 6.2 only what is ready is passed on]", () =>
     Effect.gen(function*() {
       const it = yield* node(judging(() => "kept"))
       const [bystander, peer] = [yield* caller(it, { label: "bystander" }), yield* caller(it)]
@@ -1148,6 +1169,25 @@ describe("a node whose reading is bounded tightly", () => {
     }))
 })
 
+describe("a flooded message", () => {
+  it.effect("is known for 12 ledgers, and then new again [ref 6.1 12 ledgers]", () =>
+    Effect.gen(function*() {
+      let ledger = 50
+      const it = yield* node({
+        application: (memory) => ({ ...memory, position: () => ({ ledger, synced: true }) })
+      })
+      const peer = yield* caller(it)
+      const newAt = Effect.fnUntraced(function*(closed: number) {
+        ledger = closed
+        yield* TestClock.adjust("5 seconds")
+        peer.sayBytes(statementOf(1))
+        yield* peer.ask
+        return yield* counter(it, "floodNew")
+      })
+      assert.deepStrictEqual([yield* newAt(50), yield* newAt(61), yield* newAt(62)], [1, 1, 2])
+    }))
+})
+
 describe("what a node sheds", () => {
   it.effect("is counted while the peer is here, and when it has left", () =>
     Effect.gen(function*() {
@@ -1270,7 +1310,7 @@ describe("a dial that is given up", () => {
 // Time
 
 describe("with time", () => {
-  it.effect("a peer leaves when nothing was read and nothing written for 30 seconds", () =>
+  it.effect("a peer leaves when nothing was read and nothing written for 30 seconds [ref 9 idle after 30 s] [ref 9 idle both ways]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -1289,7 +1329,7 @@ describe("with time", () => {
     yield* peer.ask
   })
 
-  it.effect("a peer that never grants leaves after 60 seconds, however busy it is", () =>
+  it.effect("a peer that never grants leaves after 60 seconds, however busy it is [ref 9 no credit for 60 s] [ref 5.5 no grant from the start]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it, { grant: "none" })
@@ -1303,7 +1343,7 @@ describe("with time", () => {
       yield* assertLeft(it, peer, "NoCredit")
     }))
 
-  it.effect("a peer that grants nothing more leaves 60 seconds after something began to wait for it", () =>
+  it.effect("a peer that grants nothing more leaves 60 seconds after something began to wait for it [ref 5.5 grant clears the timer]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it, { grant: { messages: 1, bytes: 10_000 } })
@@ -1319,7 +1359,7 @@ describe("with time", () => {
       yield* assertLeft(it, peer, "NoCredit")
     }))
 
-  it.effect("a peer that never reads leaves as a straggler after 120 seconds, and its socket 5 seconds later", () =>
+  it.effect("a peer that never reads leaves as a straggler after 120 seconds, and its socket 5 seconds later [ref 9 straggler after 120 s]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const bystander = yield* caller(it, { label: "bystander" })
@@ -1374,7 +1414,7 @@ describe("with time", () => {
 })
 
 describe("a ping", () => {
-  it.effect("goes out each five seconds, and DONT_HAVE with its hash gives the latency", () =>
+  it.effect("goes out each five seconds, and DONT_HAVE with its hash gives the latency [ref 9 beat of 5 s] [ref 9 answer to a ping]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -1394,7 +1434,7 @@ describe("a ping", () => {
       assert.notDeepEqual(second.qSetHash, first.qSetHash)
     }))
 
-  it.effect("is answered by a quorum set with that hash as well", () =>
+  it.effect("is answered by a quorum set with that hash as well [ref 9 answer to a ping]", () =>
     Effect.gen(function*() {
       const quorumSet: StellarMessage = {
         _tag: "SCP_QUORUMSET",
@@ -1416,7 +1456,7 @@ describe("a ping", () => {
       assert.strictEqual((yield* infoOf(it, peer))?.latencyMillis, 70)
     }))
 
-  it.effect("that is not answered blocks further ones", () =>
+  it.effect("that is not answered blocks further ones [ref 9 one ping at a time]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)
@@ -1436,7 +1476,7 @@ describe("addresses", () => {
     }))
   })
 
-  it.effect("that a peer tells which we called are entered if they can be reached, once [core: peers during auth / outbound]", () =>
+  it.effect("that a peer tells which we called are entered if they can be reached, once [core: peers during auth / outbound] [ref 10.4 PEERS once]", () =>
     Effect.gen(function*() {
       const it = yield* node({ config: { allowLocalAddresses: false } })
       const peer = yield* acceptor(it)
@@ -1488,7 +1528,7 @@ describe("addresses", () => {
 // The end
 
 describe("a session that ends from here", () => {
-  it.effect("says `dropped by user`, by disconnect and by ban, and a banned node does not come in again", () =>
+  it.effect("says `dropped by user`, by disconnect and by ban, and a banned node does not come in again [ref 8.7 bans]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const bystander = yield* caller(it, { label: "bystander" })
@@ -1573,7 +1613,7 @@ describe("a session that ends from here", () => {
       assert.deepStrictEqual(peer.heard.at(-2)?._tag, "ERROR_MSG")
     }))
 
-  it.effect("gives a peer that does not close five seconds", () =>
+  it.effect("gives a peer that does not close five seconds [ref 9 closed after 5 s]", () =>
     Effect.gen(function*() {
       const it = yield* node()
       const peer = yield* caller(it)

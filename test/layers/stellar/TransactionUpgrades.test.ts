@@ -80,7 +80,7 @@ describe("when the network allows longer transactions", () => {
       assert.deepStrictEqual(numbersHeard(two, [long]), [0])
     }))
 
-  it.effect("is told once, and not at all when they become shorter, which then do not leave [core: transaction size upgrades / limit decreased]", () =>
+  it.effect("is told once, and not at all when they become shorter, which then do not leave [core: transaction size upgrades / limit decreased] [ref 5.6 longest transaction]", () =>
     Effect.gen(function*() {
       const it = yield* node({ memory: { limits: { maxTxBytes: LONG } } })
       const peer = yield* caller(it)
@@ -118,7 +118,7 @@ describe("when the network allows longer transactions", () => {
       assert.deepStrictEqual([peer, ahead].flatMap(({ id }) => it.leaves(id)), [])
     }))
 
-  it.effect("one that is too long for a peer's credit waits, and goes with a grant of bytes alone [core: transaction size upgrades / upgrade delayed]", () =>
+  it.effect("one that is too long for a peer's credit waits, and goes with a grant of bytes alone [core: transaction size upgrades / upgrade delayed] [ref 5.5 grant of no messages]", () =>
     Effect.gen(function*() {
       const it = yield* node({ memory: { limits: { maxTxBytes: 400_000 } } })
       const peer = yield* caller(it, { grant: { messages: 200, bytes: limits.CREDIT_BYTES } })

@@ -13,7 +13,7 @@ const numbers = (lot: ReadonlyArray<{ readonly node: PeerId }>): ReadonlyArray<n
   lot.map(({ node }) => Number(node.slice(5)))
 
 describe("the backlog of a surveyor", () => {
-  it("takes in each once, and not itself", () => {
+  it("takes in each once, and not itself [ref 11 not itself]", () => {
     const backlog = new SurveyBacklog(OWN)
     assert.strictEqual(backlog.add({ node: OWN, from }), "self")
     assert.isUndefined(backlog.add(question(1)))
@@ -23,7 +23,7 @@ describe("the backlog of a surveyor", () => {
     assert.isUndefined(backlog.add(question(1)), "who was asked may be asked for more")
   })
 
-  it("gives the first ten, and the next ten 15 seconds later [core: survey request process order]", () => {
+  it("gives the first ten, and the next ten 15 seconds later [core: survey request process order] [ref 11 ten requests at once] [ref 11 requests every 15 s]", () => {
     const backlog = new SurveyBacklog(OWN)
     for (let number = 0; number < 25; number++) backlog.add(question(number))
     assert.deepStrictEqual(numbers(backlog.take(1000, everybody)), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])

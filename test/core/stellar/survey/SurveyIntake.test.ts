@@ -79,7 +79,7 @@ describe("a START", () => {
     assert.strictEqual(verified(), 0)
   })
 
-  it("with a wrong signature is told as forged, and begins nothing", () => {
+  it("with a wrong signature is told as forged, and begins nothing [ref 11 signature]", () => {
     const { intake, receive } = make()
     assert.strictEqual(receive(damaged(start(surveyor, dated))), "forged")
     assert.strictEqual(intake.phase.current._tag, "Inactive")
@@ -88,7 +88,7 @@ describe("a START", () => {
 })
 
 describe("permission to survey", () => {
-  it("is nobody's when nobody is named, but the node's own", () => {
+  it("is nobody's when nobody is named, but the node's own [ref 11 permission]", () => {
     for (const surveyors of [[], ["$self"], ["not a key"]]) {
       const { intake, receive } = make(surveyors)
       assert.strictEqual(receive(start(surveyor, dated)), "ignore")
@@ -97,7 +97,7 @@ describe("permission to survey", () => {
     }
   })
 
-  it("is looked at for STOP and for requests, too", () => {
+  it("is looked at for STOP and for requests, too [ref 11 permission]", () => {
     const { intake, receive, verified } = reporting()
     const withdrawn = new SurveyIntake({ own: me.id, surveyors: new Set(), verify: crypto.verify })
     withdrawn.phase.start({ surveyor: surveyor.id, nonce: 77 }, 0)
@@ -158,7 +158,7 @@ describe("a request", () => {
     assert.strictEqual(receive(request(surveyor, me, next, { inbound: 25, outbound: 0 })), "answer")
   })
 
-  it("is ignored without a look at its signature when it is not timely, beyond the limits, or of no survey here [core: survey message limiter / ledger window]", () => {
+  it("is ignored without a look at its signature when it is not timely, beyond the limits, or of no survey here [core: survey message limiter / ledger window] [ref 11 nonce of a request] [ref 11 kind of the request]", () => {
     const { receive, verified } = reporting()
     assert.strictEqual(receive(request(surveyor, other, { ...dated, nonce: 78 })), "ignore")
     assert.strictEqual(receive(request(surveyor, other, { nonce: 77, ledger: 93 })), "ignore")
@@ -187,7 +187,7 @@ describe("a request", () => {
     assert.strictEqual(receive(request(surveyor, node(10), dated)), "ignore")
   })
 
-  it("of a surveyor that did not start the survey is not answered, though passed on", () => {
+  it("of a surveyor that did not start the survey is not answered, though passed on [ref 11 answer to who started]", () => {
     const { receive } = reporting()
     assert.strictEqual(receive(request(other, me, dated)), "ignore")
     assert.strictEqual(receive(request(other, surveyor, dated)), "relay")
@@ -202,7 +202,7 @@ describe("a request", () => {
 })
 
 describe("an answer", () => {
-  it("is passed on once, when its request came by", () => {
+  it("is passed on once, when its request came by [ref 11 answer to what was asked] [ref 11 nonce of an answer]", () => {
     const { receive, verified } = reporting()
     assert.strictEqual(receive(response(other, surveyor, dated)), "ignore")
     receive(request(surveyor, other, dated))

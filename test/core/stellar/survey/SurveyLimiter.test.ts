@@ -13,7 +13,7 @@ const at = (ledger: number, surveyor: number | string, surveyed: number): Survey
 })
 
 describe("the ledger of a survey's message", () => {
-  it("is at most six away [core: survey message limiter / ledger window]", () => {
+  it("is at most six away [core: survey message limiter / ledger window] [ref 11 six ledgers]", () => {
     const timely = [93, 94, 100, 106, 107].filter((ledger) => isTimely(ledger, 100))
     assert.deepStrictEqual(timely, [94, 100, 106])
     assert.isTrue(isTimely(0, 3))
@@ -27,7 +27,7 @@ describe("the ledger of a survey's message", () => {
 })
 
 describe("the limits of a node", () => {
-  it("take each request once [core: survey message limiter / limits]", () => {
+  it("take each request once [core: survey message limiter / limits] [ref 11 each request once]", () => {
     const limiter = new SurveyLimiter(OWN)
     assert.isTrue(limiter.enter(at(5, "a", 1)))
     assert.isFalse(limiter.enter(at(5, "a", 1)))
@@ -35,7 +35,7 @@ describe("the limits of a node", () => {
     assert.strictEqual(limiter.size, 2)
   })
 
-  it("take ten surveyors a ledger, and this node beside them [core: survey message limiter / limits] [core: survey message limiter / self exempt]", () => {
+  it("take ten surveyors a ledger, and this node beside them [core: survey message limiter / limits] [core: survey message limiter / self exempt] [ref 11 ten surveyors a ledger] [ref 11 own requests are exempt]", () => {
     const limiter = new SurveyLimiter(OWN)
     for (let surveyor = 0; surveyor < 10; surveyor++) assert.isTrue(limiter.enter(at(5, surveyor, 1)))
     assert.isFalse(limiter.enter(at(5, 10, 1)))
@@ -48,7 +48,7 @@ describe("the limits of a node", () => {
     for (let surveyor = 0; surveyor < 10; surveyor++) assert.isTrue(ownFirst.enter(at(5, surveyor, 1)))
   })
 
-  it("take ten nodes a surveyor, and more of this node [core: survey message limiter / limits] [core: survey message limiter / self exempt]", () => {
+  it("take ten nodes a surveyor, and more of this node [core: survey message limiter / limits] [core: survey message limiter / self exempt] [ref 11 ten nodes a surveyor]", () => {
     const limiter = new SurveyLimiter(OWN)
     for (let node = 0; node < 10; node++) assert.isTrue(limiter.enter(at(5, "a", node)))
     assert.isFalse(limiter.enter(at(5, "a", 10)))
@@ -56,7 +56,7 @@ describe("the limits of a node", () => {
     assert.isFalse(limiter.enter(at(5, OWN, 29)))
   })
 
-  it("take one answer to each request, and none to what was not asked [core: survey message limiter / response once] [core: survey message limiter / unknown response]", () => {
+  it("take one answer to each request, and none to what was not asked [core: survey message limiter / response once] [core: survey message limiter / unknown response] [ref 11 each answer once]", () => {
     const limiter = new SurveyLimiter(OWN)
     assert.isFalse(limiter.answered(at(5, "a", 1)))
     limiter.enter(at(5, "a", 1))

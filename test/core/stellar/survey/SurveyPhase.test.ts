@@ -23,7 +23,7 @@ describe("the phase of a survey", () => {
     assert.isFalse(phase.isReportingTo({ surveyor: PeerId("you"), nonce: 7 }))
   })
 
-  it("knows one survey at a time, and is stopped by nobody but its own surveyor", () => {
+  it("knows one survey at a time, and is stopped by nobody but its own surveyor [ref 11 one survey at a time] [ref 11 stop by nonce and surveyor]", () => {
     const phase = new SurveyPhase()
     phase.start(mine, 0)
     assert.isFalse(phase.start(mine, 1))
@@ -36,7 +36,7 @@ describe("the phase of a survey", () => {
     assert.isFalse(phase.stop(mine, 3), "twice")
   })
 
-  it("collects for 30 minutes at most, and reports for three hours at most from then", () => {
+  it("collects for 30 minutes at most, and reports for three hours at most from then [ref 11 collecting for 30 minutes] [ref 11 reporting for 3 hours] [ref 11 collecting goes over to reporting]", () => {
     const phase = new SurveyPhase()
     phase.start(mine, 5)
     assert.isUndefined(phase.expire(5 + 30 * MINUTE - 1))

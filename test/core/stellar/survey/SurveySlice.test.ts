@@ -22,7 +22,7 @@ const idsOf = (peers: ReadonlyArray<{ readonly peerStats: { readonly id: Uint8Ar
   peers.map(({ peerStats }) => peerIdFromPublicKey(peerStats.id))
 
 describe("a slice", () => {
-  it("counts what came between its start and its end, and the whole time of a connection", () => {
+  it("counts what came between its start and its end, and the whole time of a connection [ref 11 counters since the start]", () => {
     const { counted, peer } = countedPeer(1, "inbound", 1000)
     for (const [i, key] of Object.keys(counted).entries()) Object.assign(counted, { [key]: 1000 * i })
     const slice = new SurveySlice([peer], true)
@@ -51,7 +51,7 @@ describe("a slice", () => {
     }])
   })
 
-  it("lists who was there all the time, and counts who came and who went", () => {
+  it("lists who was there all the time, and counts who came and who went [ref 11 who left is not listed]", () => {
     const peers = [1, 2, 3, 4].map((number) => countedPeer(number, number % 2 === 0 ? "outbound" : "inbound").peer)
     const [one, two, three, four] = peers
     assert(one !== undefined && two !== undefined && three !== undefined && four !== undefined)
@@ -88,7 +88,7 @@ describe("a slice", () => {
     assert.deepStrictEqual(slice.report(facts, 0).inbound.map(({ averageLatencyMs }) => averageLatencyMs), [30, 17, 7])
   })
 
-  it("tells how often the network was lost, and that it was lost at the start", () => {
+  it("tells how often the network was lost, and that it was lost at the start [ref 11 lost at the start]", () => {
     const slice = new SurveySlice([], false)
     slice.lostSync()
     slice.lostSync()
@@ -113,7 +113,7 @@ describe("an answer", () => {
       ...Array.from({ length: outbound }, (_, i) => countedPeer(1000 + i, "outbound").peer)
     ], true).report(facts, 0)
 
-  it("holds up to 25 peers of each direction, from the index on", () => {
+  it("holds up to 25 peers of each direction, from the index on [ref 11 slices of 25]", () => {
     const report = reportOf(60, 3)
     const { inboundPeers, nodeData, outboundPeers } =
       responseBody(report, { inbound: 25, outbound: 1 }).topologyResponseBodyV2
