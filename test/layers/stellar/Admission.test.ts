@@ -153,6 +153,34 @@ describe("Connections that are not authenticated", () => {
     }))
 })
 
+describe("One identity", () => {
+  it.effect(
+    "holds one connection that is not authenticated, however often it calls [elsewhere: one identity holding many pending slots]",
+    () =>
+      Effect.gen(function*() {
+        const { dial, node } = yield* makeWorld()
+        const options = { passphrase: PASSPHRASE, label: "the same", nowSeconds: NOW_SECONDS }
+        const greet = Effect.fnUntraced(function*(ip: string) {
+          const peer = makeHandshakePeer(crypto, yield* dial(ip), "caller", options)
+          peer.sendHello()
+          assert.strictEqual((yield* patiently("HELLO", peer.next))._tag, "HELLO")
+          return peer
+        })
+        const first = yield* greet("20.0.0.1")
+        const others = yield* Effect.forEach([2, 3, 4, 5, 6], (network) => greet(`20.0.${network}.1`))
+        for (const other of others) {
+          const heard = yield* patiently("the refusal", other.rest)
+          assert.deepStrictEqual(heard.map(({ _tag }) => _tag), ["ERROR_MSG"])
+        }
+        yield* until("all are told of", () => node.failures().length === others.length)
+        assert.deepStrictEqual([...new Set(reasonsOf(node))], ["AlreadyConnected"])
+        first.sendAuth()
+        assert.strictEqual((yield* patiently("AUTH", first.next))._tag, "AUTH")
+        yield* until("it has joined", () => node.events.some(({ _tag }) => _tag === "PeerJoined"))
+      })
+  )
+})
+
 describe("A peer whose certificate is valid for more than a day", () => {
   it.effect("is let in, counted, and shown as such; in strict mode it is not", () =>
     Effect.gen(function*() {

@@ -6,7 +6,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Layer, Redacted, References, Stream } from "effect"
-import { tcpAddress } from "../../../src/core/PeerAddress.ts"
+import { format, type PeerAddress, tcpAddress } from "../../../src/core/PeerAddress.ts"
 import type { PeerId } from "../../../src/core/PeerId.ts"
 import { stream } from "../../../src/core/Prng.ts"
 import type { Role } from "../../../src/core/Role.ts"
@@ -64,8 +64,12 @@ interface Node {
   readonly called: () => PeerId | undefined
 }
 
-/** Starts a node of ours, and has it call the other one as soon as that listens. */
-const startNode = ({ network, world }: Run, name: Name): Node => {
+/** Starts a node of ours, and has it call the other one, or these addresses, as soon as that listens. */
+const startNode = (
+  { network, world }: Run,
+  name: Name,
+  calls: ReadonlyArray<PeerAddress> = [addressOf[other(name)]]
+): Node => {
   const address = addressOf[name]
   const config = privateNetwork(PASSPHRASE, {
     seed: Redacted.make(encodeSeed(seedsOf[name])),
@@ -97,7 +101,12 @@ const startNode = ({ network, world }: Run, name: Name): Node => {
       )
       // Once the other one listens.
       yield* Effect.sleep(1)
-      called = yield* overlay.connect(addressOf[other(name)])
+      for (const address of calls) {
+        const calling = Effect.map(overlay.connect(address), (id) => {
+          called = id
+        })
+        yield* Effect.forkScoped(Effect.ignore(calling))
+      }
       return yield* Effect.never
     })).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
@@ -287,6 +296,31 @@ describe("Two nodes that call each other at once", () => {
     assert.isAbove(survivors.get("lesser calls greater") ?? 0, 1)
     assert.isAbove(survivors.get("greater calls lesser") ?? 0, ends / 2)
   })
+
+  for (const caller of ["greater", "lesser"] as const) {
+    it(`end with one connection, at the first try, where the ${caller} id calls the other one at two addresses`, () => {
+      const ends = inEveryOrder(
+        (run) => {
+          const called = other(caller)
+          const second = tcpAddress("20.3.0.1", DEFAULT_PORT)
+          run.network.aliases.set(format(second), format(addressOf[called]))
+          const nodes = {
+            [caller]: startNode(run, caller, [addressOf[called], second]),
+            [called]: startNode(run, called, [])
+          } as Record<Name, Node>
+          return { nodes, isSettled: (name: Name) => hasDecided(nodes[name]) }
+        },
+        (run, { nodes }) => {
+          const why = JSON.stringify(run.heard)
+          const peers = onlyPeer(run, nodes[caller], why)
+          assert.strictEqual(peers.direction, "outbound", why)
+          assert.strictEqual(now(run, nodes[other(caller)].overlay().peers).length, 1, why)
+          for (const node of Object.values(nodes)) assert.strictEqual(failuresOf(node).length, 1, why)
+        }
+      )
+      assert.isAbove(ends, 3)
+    })
+  }
 
   for (const ours of ["greater", "lesser"] as const) {
     it(`end with one connection, at the first try, where the ${other(ours)} id refuses the second HELLO as stellar-core does`, () => {

@@ -85,6 +85,8 @@ export class SteppedNetwork {
   /** All directions of all links, in the order in which they were dialled. */
   readonly ways: Array<Way> = []
   private readonly doors = new Map<string, Accept>()
+  /** Addresses that are the same door as another one, as of a machine that is on two networks. */
+  readonly aliases = new Map<string, string>()
   private readonly world: World
   private ports = 50_000
 
@@ -101,14 +103,16 @@ export class SteppedNetwork {
     return Transport.of({
       dial: (address) =>
         Effect.suspend(() => {
-          const accept = this.doors.get(format(address))
+          const door = this.aliases.get(format(address)) ?? format(address)
+          const accept = this.doors.get(door)
           const called = names.get(address.ip) ?? address.ip
+          const machine = names.get(door.split(":")[0] ?? "") ?? called
           if (accept === undefined) {
             return Effect.fail(
               new DialError({ reason: "refused", address: format(address), message: "nobody listens" })
             )
           }
-          const there = new Way(this.world, `${name} calls ${called}: to ${called}`, called)
+          const there = new Way(this.world, `${name} calls ${called}: to ${called}`, machine)
           const back = new Way(this.world, `${name} calls ${called}: to ${name}`, name)
           this.ways.push(there, back)
           const here = tcpAddress(ip, this.ports++)

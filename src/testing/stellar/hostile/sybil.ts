@@ -16,7 +16,8 @@ export interface SybilOptions extends HostileOptions {
 export const sybil = caller<SybilOptions>({
   name: "sybil",
   does: "Comes as one node after the other, each well-behaved, and stays, to take every slot for those who call.",
-  demands: "Keep to its slots and say so to the rest; slots for those whom the node calls itself are not touched."
+  demands:
+    "Give it the share of its IP and say so to the rest; slots of others, and those for whom the node calls itself, are not touched."
 }, ({ connect, newKeys }, { every = Duration.millis(100), identities = 100 }) =>
   Effect.forEach(
     Array.from({ length: identities }, (_, number) => number),
