@@ -103,7 +103,8 @@ export interface Position {
   readonly closed?: number
   /**
    * Whether the node follows the network. While not, adverts, demands and transactions are ignored, because their worth cannot
-   * be judged (protocol, pull mode).
+   * be judged (protocol, pull mode); and once that has been so for a minute, a node with as many outbound peers as it wants leaves one
+   * of them for another one, each minute (protocol §8.6). A program that follows nothing says `true`.
    */
   readonly synced: boolean
 }

@@ -209,6 +209,30 @@ describe("a node whose slots are taken", () => {
       assert.deepStrictEqual(others.map(({ id }) => has(node, id)), [false, false, true])
     }))
 
+  it.effect("calls a preferred peer again that was not there, and lets another one go once it is", () =>
+    Effect.gen(function*() {
+      const world = yield* makeWorld
+      const [preferred, other] = [yield* world.start(), yield* world.start()]
+      world.network.silent.add(format(preferred.address))
+      const node = yield* world.start({
+        maxOutbound: 1,
+        targetOutbound: 1,
+        targetOutboundWithoutInbound: 1,
+        preferredPeers: [format(preferred.address)],
+        knownPeers: [format(other.address)]
+      })
+      const passUntil = Effect.fnUntraced(function*(isSo: () => boolean) {
+        for (let passed = 0; passed < 120 && !isSo(); passed++) {
+          yield* Effect.andThen(TestClock.adjust("1 second"), settled)
+        }
+        assert.isTrue(isSo())
+      })
+      yield* passUntil(() => has(node, other.id))
+      world.network.silent.delete(format(preferred.address))
+      yield* passUntil(() => has(node, preferred.id))
+      yield* assertTold(other, node, EVICTED)
+    }))
+
   it.effect(
     "lets nobody go before the preferred one has authenticated [elsewhere: a preferred peer evicting before its own dial succeeds]",
     () =>
