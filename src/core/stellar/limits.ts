@@ -110,9 +110,9 @@ export const OUTBOUND_SCP_BYTES = 8_388_608
 export const OUTBOUND_CONTROL_MESSAGES = 1024
 /** Queued bytes of messages that are not flow-controlled per peer: two of the largest sets. Ours. */
 export const OUTBOUND_CONTROL_BYTES = 33_554_432
-/** One write takes at most this many messages. */
+/** Messages in one write of core's. Of ours, what one seal buffer of 64 KiB holds, or one longer message. */
 export const WRITE_BATCH_MESSAGES = 1024
-/** One write takes at most this many bytes (checked after adding). */
+/** Bytes in one write of core's (checked after adding); of ours as above. */
 export const WRITE_BATCH_BYTES = 1_048_576
 
 // Timers

@@ -238,13 +238,13 @@ const connections = {
     unit: "messages",
     minimum: 1,
     fallback: limits.WRITE_BATCH_MESSAGES,
-    about: "Messages in one write."
+    about: "Messages in one write. Here a write is what 64 KiB hold, or one longer message."
   }),
   MAX_BATCH_WRITE_BYTES: integer({
     unit: "bytes",
     minimum: 1,
     fallback: limits.WRITE_BATCH_BYTES,
-    about: "Bytes in one write."
+    about: "Bytes in one write. Here a write is what 64 KiB hold, or one longer message."
   }),
   BACKGROUND_OVERLAY_PROCESSING: flag({ fallback: true, about: "Work for the overlay in a thread of its own." }),
   BACKGROUND_TX_SIG_VERIFICATION: flag({ fallback: true, about: "Check signatures of transactions in that thread." })
