@@ -51,6 +51,11 @@ export class AddressPlaces {
 
   /** The residents of a table in the order of their places. */
   residents(table: TableName): ReadonlyArray<readonly [at: number, address: PeerAddress]> {
-    return this.tables[table].flatMap((address, at) => address === undefined ? [] : [[at, address] as const])
+    const residents: Array<readonly [at: number, address: PeerAddress]> = []
+    // Most places are empty: a list for each of them would be most of the work.
+    this.tables[table].forEach((address, at) => {
+      if (address !== undefined) residents.push([at, address])
+    })
+    return residents
   }
 }

@@ -102,24 +102,28 @@ export class HostileSession {
     })
   }
 
-  /** Says something flooded at once if the link and the credit allow it; tells whether they did. */
-  sayIfCredit(message: StellarMessage): boolean {
-    const bytes = encode(message)
-    if (!this.peer.link.isWritable() || !this.credit.covers(bytes.length)) return false
-    this.credit.spend(bytes.length)
-    this.peer.sayBytes(bytes)
-    this.sightings.onSent(message._tag)
+  /** Says something flooded, in bytes, at once if the link and the credit allow it; tells whether they did. */
+  sayIfCredit(name: string, message: Uint8Array): boolean {
+    if (!this.peer.link.isWritable() || !this.credit.covers(message.length)) return false
+    this.credit.spend(message.length)
+    this.peer.sayBytes(message)
+    this.sightings.onSent(name)
     return true
   }
 
   /** Says something flooded as soon as the link and the credit allow it. Needs somebody who reads: by that grants come. */
   sayInCredit(message: StellarMessage): Effect.Effect<void> {
+    return this.sayBytesInCredit(message._tag, encode(message))
+  }
+
+  /** The same for a message in bytes. */
+  sayBytesInCredit(name: string, message: Uint8Array): Effect.Effect<void> {
     return Effect.suspend(() =>
-      this.sayIfCredit(message)
+      this.sayIfCredit(name, message)
         ? Effect.void
         : Effect.flatMap(
-          Effect.andThen(this.granted(encode(message).length), this.peer.writable),
-          () => this.sayInCredit(message)
+          Effect.andThen(this.granted(message.length), this.peer.writable),
+          () => this.sayBytesInCredit(name, message)
         )
     )
   }

@@ -2,7 +2,11 @@
  * The flooder of garbage hashes: it fills memories with transactions that do not exist.
  */
 import { Duration, Effect } from "effect"
+import { ITEM_HASH_BYTES } from "../../../core/ItemHash.ts"
 import { MAX_HASHES_PER_MESSAGE } from "../../../core/stellar/limits.ts"
+import { MessageType } from "../../../core/stellar/messages.ts"
+import { HASHES_AT } from "../../../core/stellar/MessageWalk.ts"
+import { WORD_BYTES, writeUint32 } from "../../../core/Xdr.ts"
 import { caller, type HostileOptions } from "./HostilePeer.ts"
 
 /** What can be chosen about it. */
@@ -15,7 +19,14 @@ export interface GarbageHashesOptions extends HostileOptions {
   readonly every?: Duration.Duration
 }
 
-const HASH_BYTES = 32
+/** An advert of the hashes that stand in these bytes: the schema would take each apart. */
+const advertOf = (hashes: Uint8Array): Uint8Array => {
+  const message = new Uint8Array(HASHES_AT + hashes.length)
+  writeUint32(message, 0, MessageType.FLOOD_ADVERT)
+  writeUint32(message, WORD_BYTES, hashes.length / ITEM_HASH_BYTES)
+  message.set(hashes, HASHES_AT)
+  return message
+}
 
 /** Advertises made-up hashes, each once. */
 export const garbageHashes = caller<GarbageHashesOptions>({
@@ -30,12 +41,7 @@ export const garbageHashes = caller<GarbageHashesOptions>({
   connect((session) =>
     session.inside(Effect.gen(function*() {
       for (let sent = 0; sent < adverts; sent++) {
-        const bytes = yield* randomBytes(hashes * HASH_BYTES)
-        const txHashes = Array.from(
-          { length: hashes },
-          (_, i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)
-        )
-        yield* session.sayInCredit({ _tag: "FLOOD_ADVERT", floodAdvert: { txHashes } })
+        yield* session.sayBytesInCredit("FLOOD_ADVERT", advertOf(yield* randomBytes(hashes * ITEM_HASH_BYTES)))
         yield* Effect.sleep(every)
       }
     }))

@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import { MAX_HASHES_PER_MESSAGE } from "../../../core/stellar/limits.ts"
+import { encode } from "../HandDrivenPeer.ts"
 import { acceptor, type AcceptorOptions } from "./HostilePeer.ts"
 import type { HostileSession } from "./HostileSession.ts"
 
@@ -25,7 +26,8 @@ export const withholder = acceptor<WithholderOptions>({
       session.onHeard = (message) => {
         if (message._tag !== "FLOOD_ADVERT") return
         // Without credit it stays untold: nobody waits for a hostile peer's adverts.
-        for (const other of sessions) if (other !== session) other.sayIfCredit(message)
+        const bytes = encode(message)
+        for (const other of sessions) if (other !== session) other.sayIfCredit(message._tag, bytes)
       }
       const attack = Effect.gen(function*() {
         sessions.add(session)
