@@ -29,6 +29,8 @@ export interface Experiment {
 /** The options of a run, with its plan. */
 export type RunOptions = Simulation.SimulationOptions & { readonly plan: FaultPlan }
 
+/** In one run of so many there are no shares of IPs: a crowd from one machine shall meet the limit of slots as well. */
+const SEEDS_A_CROWD = 5
 const MILLIS_PER_SECOND = 1000
 const MICROS_PER_SECOND = 1_000_000
 /** Of so many seeds whose load is drawn, one has the heavy one: it takes three times as long. */
@@ -77,6 +79,7 @@ export const optionsOf = (experiment: Experiment, seed: number): RunOptions => {
     plan,
     load: load === "drawn" ? LOADS[drawnLoad(seed)] : load,
     weather,
+    ...(seed % SEEDS_A_CROWD === 0 ? { config: { ipShare: 1, subnetShare: 1 } } : {}),
     ...(realCrypto ? { crypto: SharedCrypto.make(NodeCrypto.make()) } : {})
   }
 }
