@@ -8,8 +8,8 @@ export class SyncRecovery {
   private dueMillis: number | undefined
 
   /** Whether peers are to be asked now. Each ring is told once; the first comes ten seconds after the node was found lost. */
-  isDue(isSynced: boolean, nowMillis: number): boolean {
-    if (isSynced) {
+  isDue(isFollowing: boolean, nowMillis: number): boolean {
+    if (isFollowing) {
       this.dueMillis = undefined
       return false
     }

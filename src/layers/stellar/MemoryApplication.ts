@@ -182,7 +182,11 @@ export const make = Effect.fnUntraced(
         transactions: (batch) =>
           batch.map(({ bytes, hash }) => transactions.judge(hash, bytes, limits.maxTxBytes, now()))
       },
-      position: () => ({ ledger: statements.position, synced: acceptsAll || statements.isSynced(now()) }),
+      position: () => ({
+        ledger: statements.position,
+        synced: acceptsAll || statements.isSynced(now()),
+        ...(trusted.size === 0 && !acceptsAll ? { watches: true } : {})
+      }),
       limits: () => limits,
       originate: ({ bytes, hash, kind }) =>
         kind === "SCP_MESSAGE" ? statements.originate(bytes, now()) : transactions.originate(hash, bytes, now()),

@@ -26,7 +26,7 @@ import type { Crypto } from "../../services/Crypto.ts"
 import { FloodGate } from "../../services/FloodGate.ts"
 import { OwnAddress } from "../../services/OwnAddress.ts"
 import type { PeerStore } from "../../services/PeerStore.ts"
-import { Application } from "../../services/stellar/Application.ts"
+import { Application, isLost } from "../../services/stellar/Application.ts"
 import type { Overlay } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
@@ -228,7 +228,7 @@ const connectionManager = (config: StellarConfig, ready: Deferred.Deferred<PeerS
         dial: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.dial(address)),
         isAborted,
         preferredOnly: config.preferredPeersOnly,
-        isFollowing: () => application.position().synced,
+        isFollowing: () => !isLost(application.position()),
         exchanged: Drop.OutOfSync,
         feelerInterval: Duration.millis(FEELER_INTERVAL_MILLIS),
         feel: (address) => Effect.flatMap(Deferred.await(ready), (supervisor) => supervisor.feel(address))

@@ -40,7 +40,7 @@ import { OwnAddress } from "../../services/OwnAddress.ts"
 import { type Claimed, type Direction, type Peer, Peers, type Pending } from "../../services/Peers.ts"
 import { type Observed, PeerStore } from "../../services/PeerStore.ts"
 import { PullFlood } from "../../services/PullFlood.ts"
-import { Application } from "../../services/stellar/Application.ts"
+import { Application, isLost } from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
@@ -475,7 +475,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
         for (const session of sessions()) session.dropOutdated()
       }
       survey.beat(now)
-      return recovery.isDue(application.position().synced, now)
+      return recovery.isDue(!isLost(application.position()), now)
     })).pipe(
       Effect.flatMap((isLost) => isLost ? recoverSync : Effect.void),
       Effect.catchDefect((defect) => Effect.logError("the beat of the sessions failed", defect))

@@ -104,10 +104,18 @@ export interface Position {
   /**
    * Whether the node follows the network. While not, adverts, demands and transactions are ignored, because their worth cannot
    * be judged (protocol, pull mode); and once that has been so for a minute, a node with as many outbound peers as it wants leaves one
-   * of them for another one, each minute (protocol §8.6). A program that follows nothing says `true`.
+   * of them for another one, each minute (protocol §8.6), and two peers are asked for the state every ten seconds (§10.1).
    */
   readonly synced: boolean
+  /**
+   * The program does not try to follow the network, as one that trusts nobody in it. While it is not synced, no peer is left for
+   * another one and nobody is asked for the state, for neither could help it.
+   */
+  readonly watches?: true
 }
+
+/** Whether a node has lost the network that it tries to follow. */
+export const isLost = ({ synced, watches }: Position): boolean => !synced && watches !== true
 
 /** What the network's own settings bound; they may change while the node runs. */
 export interface LedgerLimits {

@@ -9,6 +9,7 @@ import { TestClock } from "effect/testing"
 import { MAX_FAILURES } from "../../../src/core/limits.ts"
 import { format, type PeerAddress, tcpAddress } from "../../../src/core/PeerAddress.ts"
 import * as MemoryTransport from "../../../src/layers/memory/MemoryTransport.ts"
+import type { Position } from "../../../src/services/stellar/Application.ts"
 import type { Overrides } from "../../../src/services/stellar/StellarConfig.ts"
 import { makeNode, type NodeOptions, NOW_SECONDS, type TestNode, turn } from "./peerNode.ts"
 
@@ -188,14 +189,17 @@ describe("nodes in memory", () => {
   )
 
   /** Two rings of nodes that have lost their network: each has the one outbound peer that it wants, and knows of all others. */
-  const rings = Effect.fnUntraced(function*(configOf: (next: PeerAddress) => Overrides) {
+  const rings = Effect.fnUntraced(function*(
+    configOf: (next: PeerAddress) => Overrides,
+    position: Position = { ledger: undefined, synced: false }
+  ) {
     const world = yield* makeWorld
     const numbers = [1, 2, 3, 4, 5, 6]
     const next = [2, 3, 1, 5, 6, 4]
     const nodes = yield* Effect.forEach(numbers, (number, index) =>
       world.start(number, {
         config: { ...oneTarget, ...configOf(world.addressOf(next[index] ?? 0)) },
-        application: (inMemory) => ({ ...inMemory, position: () => ({ ledger: undefined, synced: false }) })
+        application: (inMemory) => ({ ...inMemory, position: () => position })
       }))
     const areRings = Effect.sync(() => nodes.every((node) => neighboursOf(nodes, node).length === 2))
     yield* within(60, "the rings are closed", areRings)
@@ -232,4 +236,11 @@ describe("nodes in memory", () => {
         )
       })
   )
+
+  it.effect("that only watch leave nobody, though they do not follow a network", () =>
+    Effect.gen(function*() {
+      const watching: Position = { ledger: undefined, synced: false, watches: true }
+      const nodes = yield* rings((next) => ({ knownPeers: [format(next)] }), watching)
+      assert.strictEqual(yield* secondsUntil(300, Effect.sync(() => exchanges(nodes) > 0)), 300)
+    }))
 })

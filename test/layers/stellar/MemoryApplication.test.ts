@@ -264,7 +264,7 @@ describe("The position", () => {
       assert.deepStrictEqual(app.position(), { ledger: 11, synced: true })
     }))
 
-  it.effect("without trusted nodes is unknown, and counts as synced under `all` only", () =>
+  it.effect("without trusted nodes is unknown and only watched, and counts as synced under `all` only", () =>
     Effect.gen(function*() {
       const positions = yield* Effect.forEach(policies, (policy) =>
         Effect.map(application({ policy }), (app) => {
@@ -272,8 +272,8 @@ describe("The position", () => {
           return app.position()
         }))
       assert.deepStrictEqual(positions, [
-        { ledger: undefined, synced: false },
-        { ledger: undefined, synced: false },
+        { ledger: undefined, synced: false, watches: true },
+        { ledger: undefined, synced: false, watches: true },
         { ledger: undefined, synced: true }
       ])
     }))
