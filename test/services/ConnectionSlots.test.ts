@@ -177,7 +177,7 @@ describe("A peer that called us", () => {
       assert.deepStrictEqual(full.feelers, [])
     }))
 
-  it.effect("is called in the place that other calls have left for it", () =>
+  it.effect("is called in the place that other calls have left for it [ref 8.6 one slot for a promotion]", () =>
     Effect.gen(function*() {
       const world = yield* build({
         knownPeers: ips(0, 9),
@@ -258,7 +258,7 @@ describe("A node that has lost its network", () => {
       assert.deepStrictEqual(world.dropped, [])
     }))
 
-  it.effect("leaves no preferred peer", () =>
+  it.effect("leaves no preferred peer [ref 8.6 random drop of others than preferred]", () =>
     Effect.gen(function*() {
       const world = yield* lost(120, called)
       yield* wait(600)

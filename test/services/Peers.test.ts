@@ -91,7 +91,7 @@ describe("The list of who is here", () => {
     assert.isTrue(isPending(service.enter("inbound", at(1, 50_002))))
   })
 
-  test("keeps further pending places for those who come from where a preferred peer is", (service) => {
+  test("keeps further pending places for those who come from where a preferred peer is [ref 8.6 two more for preferred ones]", (service) => {
     for (const host of [1, 2, 3, 4, 5]) enter(service, "inbound", at(host))
     assert.strictEqual(service.enter("inbound", at(6)), "pending-full")
     for (const host of [6, 7]) assert.isTrue(isPending(service.enter("inbound", at(host), { mayBePreferred: true })))
