@@ -15,7 +15,7 @@ import { end, isPortTaken, type SoakNetwork, SoakNode, start, startAgain } from 
 import { drawPlan, type Outage, type Round } from "./soakPlan.ts"
 import { soakProgress, soakReportOf } from "./soakReport.ts"
 import { BOUND_MILLIS, SoakTally } from "./SoakTally.ts"
-import type { Muster } from "./soakVerdict.ts"
+import { areSame, type Muster } from "./soakVerdict.ts"
 import { openStreams, StallLog, takeVitals, watchStalls } from "./soakVitals.ts"
 import type { Topology } from "./topology.ts"
 
@@ -28,6 +28,9 @@ const PROGRESS_MILLIS = 10_000
 /** How often it is looked whether all links are back before a muster, and how many times: for two back-offs after a failed dial. */
 const LOOK_MILLIS = 100
 const LOOKS = 400
+/** How often a muster is repeated that found something open, and how long after the one before: for a close that waits 5 s. */
+const MUSTERS_AGAIN = 5
+const MUSTER_AGAIN_MILLIS = 1000
 /** Ports are drawn from below those that systems give to outgoing connections (Linux: from 32,768 on), or one may be taken while its node is down. */
 const LOWEST_PORT = 20_000
 const HIGHEST_PORT = 32_000
@@ -102,8 +105,7 @@ const suffer = Effect.fnUntraced(function*(running: Running, { atMillis, downMil
   }).pipe(node.turn.withPermit)
 })
 
-/** Waits for the links, and looks at the process. */
-const muster = Effect.fnUntraced(function*(running: Running) {
+const look = Effect.fnUntraced(function*(running: Running) {
   const nodes = upNodes(running.network)
   for (let i = 0; i < LOOKS && (yield* missingLink(nodes)) !== undefined; i++) yield* Effect.sleep(LOOK_MILLIS)
   const vitals = yield* takeVitals
@@ -112,8 +114,22 @@ const muster = Effect.fnUntraced(function*(running: Running) {
   return { atMillis: Math.round(elapsed(running)), missingLinks, ...vitals } satisfies Muster
 })
 
+/**
+ * Waits for the links, and looks at the process: again where something is open that was not so at the first muster, for on a busy
+ * machine what is ending may take its time. What leaks does not go away.
+ */
+const muster = Effect.fnUntraced(function*(running: Running, first?: Muster) {
+  const isAsBefore = (now: Muster): boolean => first === undefined || areSame(first, now)
+  let seen = yield* look(running)
+  for (let i = 0; i < MUSTERS_AGAIN && !isAsBefore(seen); i++) {
+    yield* Effect.sleep(MUSTER_AGAIN_MILLIS)
+    seen = yield* look(running)
+  }
+  return seen
+})
+
 const runRound = Effect.fnUntraced(
-  function*(running: Running, { endMillis, musterMillis, outages, quietMillis }: Round) {
+  function*(running: Running, { endMillis, musterMillis, outages, quietMillis }: Round, first: Muster) {
     running.isTalking = true
     const quiet = Effect.andThen(
       until(running, quietMillis),
@@ -126,7 +142,7 @@ const runRound = Effect.fnUntraced(
       discard: true
     })
     yield* until(running, musterMillis)
-    const seen = yield* muster(running)
+    const seen = yield* muster(running, first)
     yield* until(running, endMillis)
     return seen
   }
@@ -203,10 +219,10 @@ export const soak = Effect.fnUntraced(function*(
     }))
   )
   const rounding = Effect.gen(function*() {
-    seen = yield* muster(running)
-    const musters: [Muster, ...Array<Muster>] = [seen]
+    const first = yield* muster(running)
+    const musters: [Muster, ...Array<Muster>] = [first]
     running.startedMillis = network.nowMillis()
-    for (const round of rounds) musters.push(seen = yield* runRound(running, round))
+    for (const round of rounds) musters.push(seen = yield* runRound(running, round, first))
     // What was said last is judged like the rest.
     yield* until(running, (rounds.at(-1)?.quietMillis ?? 0) + BOUND_MILLIS)
     yield* settle

@@ -86,7 +86,8 @@ const handlesOf = ({ descriptors, missingLinks, resources }: Muster): Handles =>
   missingLinks
 })
 
-const areSame = (one: Handles, other: Handles): boolean => {
+/** Whether as much is open at one time as at another, of every kind, and all links are there both times. */
+export const areSame = (one: Handles, other: Handles): boolean => {
   const kinds = new Set([...Object.keys(one.resources), ...Object.keys(other.resources)])
   return one.descriptors === other.descriptors
     && one.missingLinks === 0 && other.missingLinks === 0
