@@ -122,7 +122,8 @@ const heapRows = (heap: HeapVerdict): ReadonlyArray<readonly [string, string, st
     ? [["heap", sign(null), heap.why]]
     : [
       ["heap", sign(heap.holds), comparison(heap.heap)],
-      ["  with buffers", "", comparison(heap.withBuffers)]
+      ["  with buffers", "", comparison(heap.withBuffers)],
+      ["  compiled code", "", comparison(heap.code)]
     ]
 
 const opened = ({ descriptors, missingLinks, resources }: HandlesVerdict["first"]): string =>

@@ -38,6 +38,8 @@ export type HeapVerdict =
     readonly heap: Comparison
     /** Heap and external buffers together. */
     readonly withBuffers: Comparison
+    /** What compiled code takes of the heap, to tell a leak from V8 at work; not judged. */
+    readonly code: Comparison
   }
 
 /** What became of the rule about handles. */
@@ -77,7 +79,8 @@ export const heapVerdict = (musters: ReadonlyArray<Muster>, soakMillis: number):
   }
   const heap = compare(({ heapBytes }) => heapBytes)
   const withBuffers = compare(({ externalBytes, heapBytes }) => heapBytes + externalBytes)
-  return { holds: [heap, withBuffers].every(({ change }) => Math.abs(change) <= HEAP_SHARE), heap, withBuffers }
+  const code = compare(({ codeBytes }) => codeBytes)
+  return { holds: [heap, withBuffers].every(({ change }) => Math.abs(change) <= HEAP_SHARE), heap, withBuffers, code }
 }
 
 const handlesOf = ({ descriptors, missingLinks, resources }: Muster): Handles => ({

@@ -4,7 +4,7 @@
 import { Effect } from "effect"
 import { readdirSync } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import { setFlagsFromString } from "node:v8"
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
 /** Looks in one muster. Of bytes the least counts, of what is open the median: what just comes or goes is in few of them, a leak in all. */
@@ -20,6 +20,8 @@ const RESOLUTION_MILLIS = 10
 export interface Vitals {
   /** Objects on the heap, behind a full collection. */
   readonly heapBytes: number
+  /** Of those, what compiled code takes. The machine throws it away and compiles anew when it likes: for people, no rule. */
+  readonly codeBytes: number
   /** Buffers outside of it, likewise. */
   readonly externalBytes: number
   /** What the machine has given to the process: for people, no rule. */
@@ -47,6 +49,12 @@ const countByName = (names: ReadonlyArray<string>): Record<string, number> => {
   return counts
 }
 
+/** In the spaces for machine code, and for what belongs to it. */
+const compiledBytes = (): number =>
+  getHeapSpaceStatistics()
+    .filter(({ space_name }) => space_name.startsWith("code_") || space_name.startsWith("trusted_"))
+    .reduce((sum, { space_used_size }) => sum + space_used_size, 0)
+
 const look = Effect.fnUntraced(function*(collect: () => void) {
   // What a first collection finds unreachable may let go of more in the turn behind it.
   yield* Effect.sync(collect)
@@ -56,6 +64,7 @@ const look = Effect.fnUntraced(function*(collect: () => void) {
     const { external, heapUsed, rss } = process.memoryUsage()
     return {
       heapBytes: heapUsed,
+      codeBytes: compiledBytes(),
       externalBytes: external,
       residentBytes: rss,
       descriptors: process.platform === "linux" ? readdirSync("/proc/self/fd").length : null,
@@ -75,6 +84,7 @@ const summed = (looks: ReadonlyArray<Vitals>): Vitals => {
   const kinds = [...new Set(looks.flatMap(({ resources }) => Object.keys(resources)))].sort()
   return {
     heapBytes: least(({ heapBytes }) => heapBytes),
+    codeBytes: least(({ codeBytes }) => codeBytes),
     externalBytes: least(({ externalBytes }) => externalBytes),
     residentBytes: least(({ residentBytes }) => residentBytes),
     descriptors: descriptors.length === 0 ? null : median(descriptors),

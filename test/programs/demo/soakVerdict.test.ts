@@ -9,6 +9,7 @@ const muster = (minute: number, changed: Partial<Muster> = {}): Muster => ({
   atMillis: minute * MINUTE_MILLIS,
   missingLinks: 0,
   heapBytes: 50_000_000,
+  codeBytes: 5_000_000,
   externalBytes: 10_000_000,
   residentBytes: 200_000_000,
   descriptors: 94,
