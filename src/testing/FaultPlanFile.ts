@@ -38,7 +38,10 @@ const faults = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("vanish"), host: Schema.Finite, ...span }),
   Schema.Struct({ kind: Schema.Literal("slowDisk"), node: Schema.Finite, delayMillis: Schema.Finite, ...span }),
   Schema.Struct({ kind: Schema.Literal("fullDisk"), node: Schema.Finite, ...span }),
-  Schema.Struct({ kind: Schema.Literal("failingDisk"), node: Schema.Finite, failedPerMille: Schema.Finite, ...span })
+  Schema.Struct({ kind: Schema.Literal("failingDisk"), node: Schema.Finite, failedPerMille: Schema.Finite, ...span }),
+  Schema.Struct({ kind: Schema.Literal("lost"), node: Schema.Finite, ...span }),
+  Schema.Struct({ kind: Schema.Literal("ban"), ...way, ...span }),
+  Schema.Struct({ kind: Schema.Literal("survey"), node: Schema.Finite, ...span })
 ])
 
 const fault = faults.annotate({

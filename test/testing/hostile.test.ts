@@ -9,9 +9,12 @@ import { Context, Deferred, Duration, Effect, Fiber, Layer, Random } from "effec
 import { SecureRandom } from "effect/crypto"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
+import { toBytes as hashToBytes } from "../../src/core/ItemHash.ts"
+import { FETCH_REPLY_MILLIS } from "../../src/core/limits.ts"
 import { type PeerAddress, tcpAddress } from "../../src/core/PeerAddress.ts"
 import * as limits from "../../src/core/stellar/limits.ts"
 import { queryWindowSeconds, setQueriesPerWindow } from "../../src/core/stellar/QueryWindow.ts"
+import { ScpSignature } from "../../src/core/stellar/ScpSignature.ts"
 import * as MemoryBanList from "../../src/layers/memory/MemoryBanList.ts"
 import * as MemoryPeerStore from "../../src/layers/memory/MemoryPeerStore.ts"
 import * as MemoryTransport from "../../src/layers/memory/MemoryTransport.ts"
@@ -27,6 +30,7 @@ import type { Judge } from "../../src/services/stellar/Application.ts"
 import type { Stellar } from "../../src/services/stellar/Overlay.ts"
 import { privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
 import { Transport } from "../../src/services/Transport.ts"
+import { networkIdOf } from "../../src/testing/stellar/HandDrivenPeer.ts"
 import { creditCheat } from "../../src/testing/stellar/hostile/creditCheat.ts"
 import type { AcceptorOptions, HostileOptions, HostilePeer } from "../../src/testing/stellar/hostile/HostilePeer.ts"
 import { hostilePeers } from "../../src/testing/stellar/hostile/hostilePeers.ts"
@@ -34,10 +38,15 @@ import { malformedTransactions } from "../../src/testing/stellar/hostile/malform
 import { FORBIDDEN_ADDRESSES } from "../../src/testing/stellar/hostile/peersPoisoner.ts"
 import { portLiar } from "../../src/testing/stellar/hostile/portLiar.ts"
 import { replayer } from "../../src/testing/stellar/hostile/replayer.ts"
+import { setWithholder } from "../../src/testing/stellar/hostile/setWithholder.ts"
 import { type Ending, type Outcome, Sightings } from "../../src/testing/stellar/hostile/Sightings.ts"
 import { silent } from "../../src/testing/stellar/hostile/silent.ts"
 import { slowBody } from "../../src/testing/stellar/hostile/slowBody.ts"
 import { withholder } from "../../src/testing/stellar/hostile/withholder.ts"
+import { transactionSetOf } from "../../src/testing/stellar/namedSets.ts"
+import { signedStatement } from "../../src/testing/stellar/SignedStatement.ts"
+import * as SimulatedApplication from "../../src/testing/stellar/SimulatedApplication.ts"
+import type { SimulatedProgram } from "../../src/testing/stellar/SimulatedApplication.ts"
 import {
   hashBytes,
   makeNode,
@@ -225,7 +234,7 @@ describe("hostile peers", () => {
       assert.match(actor.does, /^[A-Z].*\.$/)
       assert.match(actor.demands, /^[A-Z].*\.$/)
     }
-    assert.lengthOf(Object.keys(hostilePeers), 15)
+    assert.lengthOf(Object.keys(hostilePeers), 16)
   })
 
   describe("that do nothing, or next to nothing", () => {
@@ -469,6 +478,46 @@ describe("hostile peers", () => {
         assert.deepStrictEqual(sent, { FLOOD_ADVERT: 1 })
         assert.deepStrictEqual(endings, [left, left])
         yield* assertUnharmed(here)
+      }))
+
+    it.effect("delay a statement by giving other sets than the one that it names, until somebody gives that", () =>
+      Effect.gen(function*() {
+        const crypto = NodeCrypto.make()
+        const networkId = networkIdOf(crypto, PASSPHRASE)
+        const signer = crypto.signer(new Uint8Array(32).fill(9))
+        const set = transactionSetOf(crypto, networkId, signer, 1)
+        const taken: Array<readonly [string, boolean]> = []
+        const program = (ownSets: SimulatedProgram["ownSets"]) => (memory: MemoryApplication.MemoryApplication) =>
+          SimulatedApplication.make(memory, {
+            isLost: () => false,
+            fetches: true,
+            ownSets,
+            fetched: ({ hash }, isAwaited) => taken.push([hash, isAwaited])
+          })
+        const here = yield* siege(inMemory(), { application: program(new Map()) })
+        const speaker = yield* makeNode({
+          ...here.ground.machine(3),
+          application: program(new Map([[set.hash, set.message]]))
+        })
+        const sightings = new Sightings()
+        const { address, fiber } = yield* waiting(here, setWithholder, { ...net, sightings })
+        yield* here.node.overlay.connect(address)
+        yield* speaker.overlay.connect(address)
+        yield* speaker.overlay.broadcast(
+          signedStatement(new ScpSignature(crypto, networkId), signer, new Uint8Array(32), 0, hashToBytes(set.hash))
+        )
+        yield* passUntil(() => sightings.outcome("").sent["TX_SET"] === 3, Effect.void)
+        assert.deepStrictEqual(taken, [])
+        assert.strictEqual(here.node.memory.counters().statementsRelayed, 0)
+        yield* here.node.overlay.connect(speaker.address)
+        const delay = yield* passUntil(() => here.node.memory.counters().statementsRelayed === 1, Effect.void)
+        assert.deepStrictEqual(taken, [[set.hash, true]])
+        // At most the wait between two rounds that far, and the other two who are asked before.
+        assert.isAtMost(delay, 10 * FETCH_REPLY_MILLIS)
+        yield* Fiber.interrupt(fiber)
+        yield* speaker.overlay.disconnect(here.node.overlay.self)
+        yield* until("they are gone", () => peersOf(here.node).length === 1)
+        assert.deepStrictEqual(here.node.leaves(here.innocent.id), [])
       }))
 
     it.effect("give back their slot each time that they come and go", () =>

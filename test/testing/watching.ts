@@ -48,6 +48,8 @@ export const watching = (property: Property, { over, overlay, ...parts }: Parts 
     isHostile: index === HOSTILE,
     config: privateNetwork("p", { maxInbound: 2, maxOutbound: 1, allowLocalAddresses: false, floodEntries: 10 }),
     calls: [],
+    preferred: new Set(),
+    lastLostMicros: () => -Infinity,
     overlay: () => index === 0 ? overlay : undefined,
     committed: { peers: { rows: [] }, bans: new Map() },
     ...over?.(index)

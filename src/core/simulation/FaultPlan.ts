@@ -119,6 +119,23 @@ export interface FailingDisk extends Span {
   readonly failedPerMille: number
 }
 
+/** The node's program has lost the network, and says so: it is not synced. */
+export interface Lost extends Span {
+  readonly kind: "lost"
+  readonly node: number
+}
+
+/** The operator of one node bans another node, until `toMillis`: the ban has that expiry from its beginning. */
+export interface Ban extends Span, Way {
+  readonly kind: "ban"
+}
+
+/** The node surveys the network: half of the time all count, in the other half its peers are asked. */
+export interface Survey extends Span {
+  readonly kind: "survey"
+  readonly node: number
+}
+
 /** A fault that holds for a time. */
 export type LastingFault =
   | Crash
@@ -134,6 +151,9 @@ export type LastingFault =
   | SlowDisk
   | FullDisk
   | FailingDisk
+  | Lost
+  | Ban
+  | Survey
 
 /** One thing that goes wrong. */
 export type Fault = LastingFault | Reset
@@ -181,6 +201,12 @@ export const startMillis = (fault: Fault): number => isLasting(fault) ? fault.fr
 export const hostileNodes = (plan: FaultPlan): ReadonlyArray<number> => {
   const nodes = new Set<number>()
   for (const fault of plan.faults) if (fault.kind === "hostile") nodes.add(fault.node)
+  return [...nodes].sort((one, other) => one - other)
+}
+
+/** The nodes that survey at any time, in rising order. */
+export const surveyors = (plan: FaultPlan): ReadonlyArray<number> => {
+  const nodes = new Set(plan.faults.flatMap((fault) => fault.kind === "survey" ? [fault.node] : []))
   return [...nodes].sort((one, other) => one - other)
 }
 

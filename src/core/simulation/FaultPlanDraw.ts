@@ -19,6 +19,7 @@ import {
   type Way,
   type Where
 } from "./FaultPlan.ts"
+import { operatorEvents } from "./OperatorEventDraw.ts"
 import { neighboursOf, type Topology } from "./Topology.ts"
 
 /**
@@ -42,7 +43,7 @@ export interface DrawOptions {
 /**
  * Draws a plan.
  *
- * The hostile nodes and the faults are drawn from streams of their own: the one does not shift the other. The honest nodes are
+ * The hostile nodes, the faults and what operators do are drawn from streams of their own: the one does not shift the other. The honest nodes are
  * one network without the hostile ones, and at most a third of them (but at least one) is off the network at a time.
  */
 export const draw = (prng: Prng, options: DrawOptions): FaultPlan => {
@@ -50,12 +51,16 @@ export const draw = (prng: Prng, options: DrawOptions): FaultPlan => {
   const calmMillis = calmFromMillis(durationMillis)
   const hostile = calmMillis < 1 ? [] : hostileFaults(prng.fork("hostile"), options, calmMillis)
   const faults = options.faults === "none" ? [] : new Drawing(prng.fork("faults"), options, hostile).faults()
+  const attackers = new Set(hostile.map(({ node }) => node))
+  const events = options.faults === "heavy"
+    ? operatorEvents(prng.fork("operators"), topology, calmMillis, attackers)
+    : []
   return {
     version: PLAN_VERSION,
     nodes: topology.nodes,
     durationMillis,
     // Sorting keeps the order of what begins together.
-    faults: [...hostile, ...faults].sort((one, other) => startMillis(one) - startMillis(other))
+    faults: [...hostile, ...faults, ...events].sort((one, other) => startMillis(one) - startMillis(other))
   }
 }
 
@@ -186,7 +191,7 @@ const MOST_TRACKS = 32
 /** One of so many honest nodes, but always one, may be off the network at a time. */
 const HONEST_PER_DOWN = 3
 
-type DrawnKind = Exclude<Fault["kind"], "hostile">
+type DrawnKind = Exclude<Fault["kind"], "hostile" | "lost" | "ban" | "survey">
 
 const KINDS: ReadonlyArray<DrawnKind> = [
   "crash",

@@ -13,6 +13,11 @@ export interface Load {
   readonly statementsPerEpoch: number
   /** Transactions of all nodes together. */
   readonly transactionsPerSecond: number
+  /**
+   * Of so many slots of a node, the statements about one name a set of transactions and a quorum set that nobody has but that node, so
+   * that all others have to fetch them. 0, and absent: of none.
+   */
+  readonly slotsPerSets?: number
 }
 
 /** The loads that are known by name. */
@@ -41,7 +46,8 @@ const FIELDS: Readonly<Record<string, { readonly key: keyof Load; readonly least
   epochMillis: { key: "epochMillis", least: 1, most: MOST_EPOCH_MILLIS },
   speakers: { key: "speakers", least: 0, most: MOST },
   statements: { key: "statementsPerEpoch", least: 0, most: MOST },
-  transactions: { key: "transactionsPerSecond", least: 0, most: MOST }
+  transactions: { key: "transactionsPerSecond", least: 0, most: MOST },
+  slotsPerSets: { key: "slotsPerSets", least: 0, most: MOST }
 }
 
 /**

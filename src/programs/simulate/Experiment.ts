@@ -7,6 +7,7 @@ import { stream } from "../../core/Prng.ts"
 import type { FaultPlan } from "../../core/simulation/FaultPlan.ts"
 import { draw, type FaultLevel } from "../../core/simulation/FaultPlanDraw.ts"
 import { type Load, LOADS } from "../../core/simulation/Load.ts"
+import { drawPreferences } from "../../core/simulation/Preference.ts"
 import { type Shape, type Topology, topologyOf } from "../../core/simulation/Topology.ts"
 import * as NodeCrypto from "../../layers/node/NodeCrypto.ts"
 import * as SharedCrypto from "../../layers/simulation/SharedCrypto.ts"
@@ -35,6 +36,8 @@ const MILLIS_PER_SECOND = 1000
 const MICROS_PER_SECOND = 1_000_000
 /** Of so many seeds whose load is drawn, one has the heavy one: it takes three times as long. */
 const SEEDS_PER_HEAVY_LOAD = 8
+/** Sets are named about every slot of a node, or one in at most so many. */
+const MOST_SLOTS_PER_SETS = 3
 /** The calm is at least so long: what has to come right in it has ten seconds. */
 const CALM_MILLIS = 14_000
 /** But in a run that is too short for that it has no more than this part. */
@@ -48,6 +51,12 @@ const SLICES_PER_SECOND = 10
  */
 export const drawnLoad = (seed: number): "light" | "heavy" =>
   stream(seed, "load").chance(1, SEEDS_PER_HEAVY_LOAD) ? "heavy" : "light"
+
+/** In every other seed whose load is drawn statements name sets, about one slot in so many. */
+const drawnSets = (seed: number): number => {
+  const prng = stream(seed, "sets")
+  return prng.chance(1, 2) ? 1 + prng.below(MOST_SLOTS_PER_SETS) : 0
+}
 
 /** The time that a plan is drawn for. Its faults end at two thirds of that (see `calmFromMillis`), to leave the calm. */
 const drawnMillis = (durationMillis: number): number => {
@@ -77,7 +86,8 @@ export const optionsOf = (experiment: Experiment, seed: number): RunOptions => {
     seconds,
     topology,
     plan,
-    load: load === "drawn" ? LOADS[drawnLoad(seed)] : load,
+    load: load === "drawn" ? { ...LOADS[drawnLoad(seed)], slotsPerSets: drawnSets(seed) } : load,
+    preferences: faults === "heavy" ? drawPreferences(stream(seed, "preferences"), topology) : [],
     weather,
     ...(seed % SEEDS_A_CROWD === 0 ? { config: { ipShare: 1, subnetShare: 1 } } : {}),
     ...(realCrypto ? { crypto: SharedCrypto.make(NodeCrypto.make()) } : {})

@@ -24,7 +24,7 @@ const end = report.simulatedSeconds * 1e6
 const violation = report.violations[0]
 const hostile = new Set(faults.filter(({ kind }) => kind === "hostile").map(({ nodes }) => nodes[0]))
 const faultColor = (kind) =>
-  ["crash", "stop", "hostile"].includes(kind) ? "node" : ["slowDisk", "fullDisk", "failingDisk"].includes(kind) ? "disk" : "way"
+  ["crash", "stop", "hostile", "lost", "survey"].includes(kind) ? "node" : ["slowDisk", "fullDisk", "failingDisk"].includes(kind) ? "disk" : "way"
 
 // What it is, and its figures
 byId("title").textContent = "Seed " + report.seed + ": " +

@@ -1,17 +1,18 @@
 /**
  * Does what a plan of faults says, in the world of a run.
  */
-import { Effect, type Fiber, type Layer } from "effect"
+import { Clock, Effect, type Fiber, type Layer } from "effect"
 import type { AddressResolver } from "effect/net/AddressResolver"
 import type { LinkWeather } from "../../core/LinkWeather.ts"
 import { tcpAddress } from "../../core/PeerAddress.ts"
-import type { Change, Fault, Hostile, Where } from "../../core/simulation/FaultPlan.ts"
+import type { Ban, Change, Fault, Hostile, Survey, Where } from "../../core/simulation/FaultPlan.ts"
 import { DEFAULT_PORT } from "../../core/stellar/limits.ts"
 import * as SimulatedRandom from "../../layers/simulation/SimulatedRandom.ts"
 import type { VirtualDisk } from "../../layers/simulation/VirtualDisk.ts"
 import type { VirtualNetwork } from "../../layers/simulation/VirtualNetwork.ts"
 import type { World } from "../../layers/simulation/World.ts"
 import type { Crypto } from "../../services/Crypto.ts"
+import type { Overlay } from "../../services/stellar/Overlay.ts"
 import type { Transport } from "../../services/Transport.ts"
 import { hostilePeers } from "./hostile/hostilePeers.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
@@ -23,6 +24,8 @@ export interface Stage {
   /** Each node with its disk, by index. */
   readonly nodes: ReadonlyArray<{ readonly node: SimulatedNode; readonly disk: VirtualDisk }>
   readonly passphrase: string
+  /** Told when the program of a node has lost the network, and when it has found it again. */
+  readonly lost: (node: number, isLost: boolean) => void
   /** Whom each node calls, by index. */
   readonly callsOf: (node: number) => ReadonlyArray<number>
   /** The weather where no fault makes another. */
@@ -56,6 +59,7 @@ export const make = (stage: Stage): FaultExecution => {
   const actors = new Map<Fault, ReadonlyArray<Fiber.Fiber<unknown>>>()
   const cuts = new Tally()
   const away = new Tally()
+  const losses = new Tally()
 
   const cut = (from: string, to: string): void => {
     if (cuts.add(`${from} ${to}`)) network.cut(from, to)
@@ -165,6 +169,34 @@ export const make = (stage: Stage): FaultExecution => {
     actors.delete(fault)
   }
 
+  /** What the operator of a node has it do, if it is up: on a disk that fails it may come to nothing. */
+  const operate = (node: number, what: (overlay: Overlay["Service"]) => Effect.Effect<unknown, unknown>): void => {
+    const overlay = nodes[node]!.node.overlay()
+    if (overlay !== undefined) world.fork(Effect.ignore(what(overlay)), `operator/${node}`)
+  }
+
+  const ban = ({ fromMillis, source, target, toMillis }: Ban): void =>
+    operate(
+      source,
+      (overlay) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          overlay.ban(nodes[target]!.node.id, { note: "by plan", expiresAtMillis: now + toMillis - fromMillis }))
+    )
+
+  /** All count from the beginning on; in the middle the peers of the surveyor are asked, as long as there is time. */
+  const survey = ({ fromMillis, node, toMillis }: Survey): void => {
+    operate(node, ({ survey }) => survey.start(fromMillis))
+    world.after(
+      Math.floor((toMillis - fromMillis) / 2) * MICROS_PER_MILLI,
+      () =>
+        operate(node, ({ peers, survey }) =>
+          survey.stop.pipe(
+            Effect.andThen(peers),
+            Effect.flatMap((all) => Effect.forEach(all, ({ id }) => Effect.ignore(survey.request(id))))
+          ))
+    )
+  }
+
   const begin = (fault: Fault): void => {
     switch (fault.kind) {
       case "crash":
@@ -193,6 +225,13 @@ export const make = (stage: Stage): FaultExecution => {
       case "fullDisk":
       case "failingDisk":
         return renewDisk(fault.node)
+      case "lost":
+        if (losses.add(String(fault.node))) stage.lost(fault.node, true)
+        return
+      case "ban":
+        return ban(fault)
+      case "survey":
+        return survey(fault)
       case "reset":
         return network.reset(ipOf(fault.source), ipOf(fault.target))
     }
@@ -218,6 +257,13 @@ export const make = (stage: Stage): FaultExecution => {
       }
       case "vanish":
         return bringBack(ipOf(fault.host))
+      case "lost":
+        if (losses.remove(String(fault.node))) stage.lost(fault.node, false)
+        return
+      case "survey":
+        return operate(fault.node, ({ survey }) => survey.stopRequests)
+      case "ban":
+        // Its expiry came with it.
       case "reset":
         return
       default:

@@ -3,12 +3,14 @@
  */
 import { Effect } from "effect"
 import type { CryptoShape } from "../../core/Crypto.ts"
+import * as ItemHash from "../../core/ItemHash.ts"
 import type { Load } from "../../core/simulation/Load.ts"
 import type { StellarMessage } from "../../core/stellar/messages.ts"
 import { ScpSignature } from "../../core/stellar/ScpSignature.ts"
 import type { World } from "../../layers/simulation/World.ts"
+import { type NamedSet, quorumSetOf, transactionSetOf } from "./namedSets.ts"
 import { signedPayment } from "./SignedPayment.ts"
-import { signedStatement } from "./SignedStatement.ts"
+import { signedStatement, slotOf } from "./SignedStatement.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
 
 const MICROS_PER_SECOND = 1_000_000
@@ -23,6 +25,8 @@ export interface LoadParts {
   readonly honest: ReadonlyArray<SimulatedNode>
   readonly crypto: CryptoShape
   readonly networkId: Uint8Array
+  /** Puts a set where this node's program has it, before a statement names it. */
+  readonly hold: (node: number, set: NamedSet) => void
   /** Told when the face of a node does not take what the load has it say. */
   readonly refused: (node: number, why: string) => void
   /** Told when it throws. */
@@ -30,7 +34,7 @@ export interface LoadParts {
 }
 
 /** Lets nodes say what the load has them say, from the first epoch on, until what it returns is called. Who is not up says nothing. */
-export const drive = ({ broke, crypto, honest, load, networkId, refused, world }: LoadParts): () => void => {
+export const drive = ({ broke, crypto, hold, honest, load, networkId, refused, world }: LoadParts): () => void => {
   let isOver = false
   const later = (delayMicros: number, task: () => void): void => {
     world.after(delayMicros, () => {
@@ -51,7 +55,22 @@ export const drive = ({ broke, crypto, honest, load, networkId, refused, world }
     )
   }
   const signature = new ScpSignature(crypto, networkId)
-  const quorumSetHash = new Uint8Array(QUORUM_SET_BYTES)
+  const { slotsPerSets = 0 } = load
+  const noQuorumSet = new Uint8Array(QUORUM_SET_BYTES)
+  /** A statement, with the sets that it names made and held when the first of its slot is said. */
+  const statement = (node: SimulatedNode, number: number): StellarMessage => {
+    const slot = slotOf(number)
+    if (slotsPerSets === 0 || slot % slotsPerSets > 0) {
+      return signedStatement(signature, node.signer, noQuorumSet, number)
+    }
+    const sets = [
+      quorumSetOf(crypto, node.signer, slot),
+      transactionSetOf(crypto, networkId, node.signer, slot)
+    ] as const
+    for (const set of sets) hold(node.index, set)
+    const [quorumSetHash, transactionSetHash] = sets.map(({ hash }) => ItemHash.toBytes(hash))
+    return signedStatement(signature, node.signer, quorumSetHash ?? noQuorumSet, number, transactionSetHash)
+  }
   const epochMicros = load.epochMillis * MICROS_PER_MILLI
   honest.slice(0, load.speakers).forEach((node) => {
     const prng = world.prng(`load/statements/${node.index}`)
@@ -59,7 +78,7 @@ export const drive = ({ broke, crypto, honest, load, networkId, refused, world }
     const perStatement = Math.floor(epochMicros / Math.max(1, load.statementsPerEpoch))
     const speak = (): void => {
       const number = count++
-      say(node, () => signedStatement(signature, node.signer, quorumSetHash, number))
+      say(node, () => statement(node, number))
       later(perStatement, speak)
     }
     if (load.statementsPerEpoch > 0) later(epochMicros + prng.below(perStatement), speak)

@@ -18,6 +18,8 @@ export interface Recorder {
   readonly originated: (message: Flooded) => void
   /** Something came that the node had not seen, and has been judged; `isAccepted` is the verdict. */
   readonly received: (message: Flooded, isAccepted: boolean) => void
+  /** Something came that cannot be judged before what it names is here. It is judged again then, and may be told so again. */
+  readonly waits?: (message: Flooded) => void
 }
 
 /** An application in memory whose comings and goings are told; see `around`. */
@@ -66,7 +68,8 @@ const recorded = (judge: Judge, recorder: Recorder): Judge => {
     for (const [i, message] of batch.entries()) {
       const verdict = verdicts[i]
       // What waits for an item is judged again when that is here.
-      if (typeof verdict !== "object") recorder.received(message, isAccepted(verdict))
+      if (typeof verdict === "object") recorder.waits?.(message)
+      else recorder.received(message, isAccepted(verdict))
     }
     return verdicts
   }

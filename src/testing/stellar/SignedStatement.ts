@@ -10,6 +10,7 @@ import { encodeXdr } from "../../core/stellar/XdrCodec.ts"
 
 /** What is said about a slot, in this order. */
 const PHASES = 4
+const NO_HASH = new Uint8Array(0)
 
 const pledges = (phase: number, quorumSetHash: Uint8Array, value: Uint8Array): SCPPledges => {
   const ballot = { counter: 1, value }
@@ -28,18 +29,29 @@ const pledges = (phase: number, quorumSetHash: Uint8Array, value: Uint8Array): S
   }
 }
 
-/** Makes the message with the `count`-th statement of a node, counted from 0: slots rise from 1 on. */
+/** The slot that the `count`-th statement of a node is about, both counted from 0. */
+export const slotOf = (count: number): number => Math.floor(count / PHASES)
+
+/**
+ * Makes the message with the `count`-th statement of a node, counted from 0: slots rise from 1 on. Its value begins with the hash of
+ * a set of transactions, if it names one.
+ */
 export const signedStatement = (
   signature: ScpSignature,
   signer: Signer,
   quorumSetHash: Uint8Array,
-  count: number
+  count: number,
+  transactionSetHash: Uint8Array = NO_HASH
 ): StellarMessage => {
-  const slot = 1 + Math.floor(count / PHASES)
+  const slot = 1 + slotOf(count)
+  const text = new TextEncoder().encode(`the value of slot ${slot}`)
+  const value = new Uint8Array(transactionSetHash.length + text.length)
+  value.set(transactionSetHash)
+  value.set(text, transactionSetHash.length)
   const statement: SCPStatement = {
     nodeID: signer.publicKey,
     slotIndex: BigInt(slot),
-    pledges: pledges(count % PHASES, quorumSetHash, new TextEncoder().encode(`the value of slot ${slot}`))
+    pledges: pledges(count % PHASES, quorumSetHash, value)
   }
   const signed = Result.getOrThrow(encodeXdr(SCPStatement, statement))
   return { _tag: "SCP_MESSAGE", envelope: { statement, signature: signature.sign(signer, signed) } }

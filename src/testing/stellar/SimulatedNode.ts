@@ -61,11 +61,17 @@ interface Life {
 
 const SEED_BYTES = 32
 
+const seedOf = (world: World, index: number): Uint8Array => world.prng(`node/${index}/seed`).bytes(SEED_BYTES)
+
+/** The identity of the node with this index: it follows from the seed of the World alone, before any node is made. */
+export const idOf = (world: World, index: number, crypto: Crypto["Service"]): PeerId =>
+  peerIdFromPublicKey(crypto.signer(seedOf(world, index)).publicKey)
+
 /** Makes a node that is not started. `crypto` is the one of its machine. */
 export const make = (parts: NodeParts, crypto: Crypto["Service"]): SimulatedNode => {
   const { index, ip, world } = parts
   const name = `node/${index}`
-  const seed = world.prng(`${name}/seed`).bytes(SEED_BYTES)
+  const seed = seedOf(world, index)
   const key = world.prng(`${name}/addresses`).bytes(HASH_KEY_BYTES)
   const signer = crypto.signer(seed)
   const address = tcpAddress(ip, DEFAULT_PORT)

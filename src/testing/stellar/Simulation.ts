@@ -10,9 +10,17 @@ import * as ItemHash from "../../core/ItemHash.ts"
 import { VIRTUAL_LINK_TIMEOUT_MICROS } from "../../core/limits.ts"
 import { fair, type LinkWeather } from "../../core/LinkWeather.ts"
 import { format } from "../../core/PeerAddress.ts"
-import { changesOf, type Fault, type FaultPlan, hostileNodes, noFaults } from "../../core/simulation/FaultPlan.ts"
+import {
+  changesOf,
+  type Fault,
+  type FaultPlan,
+  hostileNodes,
+  noFaults,
+  surveyors
+} from "../../core/simulation/FaultPlan.ts"
 import { planHash } from "../../core/simulation/FaultPlanText.ts"
 import { type Load, LOADS } from "../../core/simulation/Load.ts"
+import type { Preference } from "../../core/simulation/Preference.ts"
 import type { Topology } from "../../core/simulation/Topology.ts"
 import { TraceHash } from "../../core/simulation/TraceHash.ts"
 import { DEFAULT_PORT } from "../../core/stellar/limits.ts"
@@ -35,6 +43,7 @@ import { everythingArrives } from "./properties/delivery.ts"
 import { allProperties, cheapProperties } from "./properties/properties.ts"
 import type { Property } from "./properties/Property.ts"
 import * as RecordingApplication from "./RecordingApplication.ts"
+import * as SimulatedApplication from "./SimulatedApplication.ts"
 import * as SimulatedNode from "./SimulatedNode.ts"
 
 /** What a run is made of; only the topology and the duration have no default. */
@@ -56,6 +65,8 @@ export interface SimulationOptions {
   readonly startMillis?: (node: number) => number
   /** Sizes and times of each node's configuration. */
   readonly config?: Overrides
+  /** Whom some of them prefer. Default: nobody. */
+  readonly preferences?: ReadonlyArray<Preference>
   /** Sees promises and hidden timers made inside the World. */
   readonly guard?: World.Guard
   /**
@@ -151,7 +162,9 @@ export interface Simulation {
  */
 export const make = (options: SimulationOptions): Simulation => {
   const { seed, topology } = options
-  const load = options.load ?? LOADS.light
+  const said: Load = options.load ?? LOADS.light
+  // Another application than ours need not know what a value names.
+  const load: Load = options.application === undefined ? said : { ...said, slotsPerSets: 0 }
   const plan = options.plan ?? noFaults(topology.nodes, options.seconds * 1000)
   const crypto = options.crypto ?? StubCrypto.make()
   const world = World.make({ seed, ...(options.guard === undefined ? {} : { guard: options.guard }) })
@@ -221,6 +234,10 @@ export const make = (options: SimulationOptions): Simulation => {
         ledger.delivered(index, message.hash, world.nowMicros())
         checks.processed(index, life, message, isAccepted)
         line(index, "hears", ItemHash.toHex(message.hash))
+      },
+      waits: (message) => {
+        checks.waits(index, life, message)
+        line(index, "waits", ItemHash.toHex(message.hash))
       }
     }
   }
@@ -231,9 +248,15 @@ export const make = (options: SimulationOptions): Simulation => {
   const machineOf = (ip: string) =>
     Layer.mergeAll(network.transport(ip), network.resolver(ip), Layer.succeed(Crypto, crypto))
 
-  const nodes = Array.from({ length: topology.nodes }, (_, index) => {
+  const idsOf = (indexes: ReadonlyArray<number>) => indexes.map((index) => SimulatedNode.idOf(world, index, crypto))
+  const surveyorKeys = idsOf(surveyors(plan))
+  const programs = Array.from({ length: topology.nodes }, () => new Program(world.nowMicros))
+
+  const nodes = programs.map((program, index) => {
     const ip = ipOf(index)
     const calls = topology.dials.filter(({ caller }) => caller === index)
+    const preference = options.preferences?.find(({ node }) => node === index)
+    const preferred = new Set([...preference?.byAddress ?? [], ...preference?.byKey ?? []])
     const disk = VirtualDisk.make(world, world.prng(`node/${index}/disk`))
     const config: Overrides = {
       // The shape is the topology's: nobody calls whom they only heard of.
@@ -241,6 +264,8 @@ export const make = (options: SimulationOptions): Simulation => {
       maxOutbound: Math.max(1, calls.length),
       targetOutbound: calls.length,
       targetOutboundWithoutInbound: calls.length,
+      surveyorKeys,
+      ...(preference === undefined ? {} : preferring(preference, idsOf(preference.byKey))),
       ...options.config
     }
     const made = SimulatedNode.make({
@@ -248,10 +273,19 @@ export const make = (options: SimulationOptions): Simulation => {
       index,
       ip,
       passphrase: PASSPHRASE,
-      calls: calls.map(({ called }) => `${ipOf(called)}:${DEFAULT_PORT}`),
+      calls: calls.filter(({ called }) => preference?.byAddress.includes(called) !== true)
+        .map(({ called }) => addressOf(called)),
       disk,
       machine: machineOf(ip),
-      application: RecordingApplication.around(applicationOf(index), recorderOf(index)),
+      application: RecordingApplication.around(
+        SimulatedApplication.around(applicationOf(index), {
+          isLost: () => program.isLost,
+          fetches: options.application === undefined,
+          ownSets: program.ownSets,
+          fetched: (item, isAwaited) => checks.fetched(index, item, isAwaited || options.application !== undefined)
+        }),
+        recorderOf(index)
+      ),
       config,
       onEvent: onEvent(index)
     }, crypto)
@@ -270,7 +304,14 @@ export const make = (options: SimulationOptions): Simulation => {
         checks.ended(index)
       }
     }
-    return { node, disk, config: privateNetwork(PASSPHRASE, config), calls: calls.map(({ called }) => called) }
+    return {
+      node,
+      disk,
+      config: privateNetwork(PASSPHRASE, config),
+      calls: calls.map(({ called }) => called),
+      preferred,
+      lastLostMicros: () => program.lastLostMicros
+    }
   })
   const honest = nodes.filter(({ node }) => !hostile.has(node.index)).map(({ node }) => node)
 
@@ -283,6 +324,7 @@ export const make = (options: SimulationOptions): Simulation => {
     network,
     nodes,
     passphrase: PASSPHRASE,
+    lost: (node, isLost) => programs[node]!.lose(isLost),
     callsOf: (node) => topology.dials.filter(({ caller }) => caller === node).map(({ called }) => called),
     weather: options.weather ?? fair,
     machineOf
@@ -300,6 +342,7 @@ export const make = (options: SimulationOptions): Simulation => {
     honest,
     crypto,
     networkId,
+    hold: (node, { hash, message }) => programs[node]!.ownSets.set(hash, message),
     refused: (node, why) => violated(LOAD_IS_SAID, node, why),
     broke
   })
@@ -309,13 +352,15 @@ export const make = (options: SimulationOptions): Simulation => {
     properties: propertiesOf(options),
     world,
     network,
-    nodes: nodes.map(({ calls, config, disk: { committed }, node }) => ({
+    nodes: nodes.map(({ calls, config, disk: { committed }, lastLostMicros, node, preferred }) => ({
       index: node.index,
       id: node.id,
       address: node.address,
       isHostile: hostile.has(node.index),
       config,
       calls,
+      preferred,
+      lastLostMicros,
       overlay: node.overlay,
       committed
     })),
@@ -417,6 +462,43 @@ export const make = (options: SimulationOptions): Simulation => {
 
 /** Runs it all. Synchronous: the process does nothing else meanwhile. */
 export const run = (options: SimulationOptions): SimulationResult => make(options).finish()
+
+const addressOf = (index: number): string => `${ipOf(index)}:${DEFAULT_PORT}`
+
+/** What a node is configured with that prefers others. */
+const preferring = (
+  { byAddress, maxInbound, maxOutbound, only }: Preference,
+  preferredPeerKeys: ReadonlyArray<string>
+): Overrides => ({
+  preferredPeers: byAddress.map(addressOf),
+  preferredPeerKeys,
+  preferredPeersOnly: only,
+  maxInbound,
+  maxOutbound,
+  targetOutbound: maxOutbound,
+  targetOutboundWithoutInbound: maxOutbound
+})
+
+/** What the program of a node has beside it, whatever becomes of the node. */
+class Program {
+  readonly ownSets = new Map<ItemHash.ItemHash, Uint8Array>()
+  isLost = false
+  private readonly nowMicros: () => number
+  private foundMicros = -Infinity
+
+  constructor(nowMicros: () => number) {
+    this.nowMicros = nowMicros
+  }
+
+  lose(isLost: boolean): void {
+    if (!isLost) this.foundMicros = this.nowMicros()
+    this.isLost = isLost
+  }
+
+  get lastLostMicros(): number {
+    return this.isLost ? Infinity : this.foundMicros
+  }
+}
 
 /** Whether what is said reaches everybody is the application's to decide, where it is not ours. */
 const propertiesOf = ({ application, properties = "all" }: SimulationOptions): ReadonlyArray<Property> => {

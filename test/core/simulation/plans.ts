@@ -18,7 +18,10 @@ export const ONE_OF_EACH: ReadonlyArray<Fault> = [
   { kind: "vanish", host: 9, ...span },
   { kind: "slowDisk", node: 3, delayMillis: 40, ...span },
   { kind: "fullDisk", node: 4, ...span },
-  { kind: "failingDisk", node: 5, failedPerMille: 500, ...span }
+  { kind: "failingDisk", node: 5, failedPerMille: 500, ...span },
+  { kind: "lost", node: 6, ...span },
+  { kind: "ban", source: 6, target: 7, ...span },
+  { kind: "survey", node: 7, ...span }
 ]
 
 /** A plan of these faults for a run of ten nodes and thirty seconds. */

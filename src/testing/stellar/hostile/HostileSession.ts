@@ -81,6 +81,19 @@ export class HostileSession {
     })
   )
 
+  /** Reads messages of this kind, too, though nodes flood it to everybody. */
+  hears(kind: number): void {
+    const unread = new Map([...UNREAD].filter(([each]) => each !== kind))
+    this.peer.passOver(unread, (name) => this.sightings.onHeard(name))
+  }
+
+  /** Says something that costs no credit, in bytes, at once if the link can take it. */
+  sayIfWritable(name: string, message: Uint8Array): void {
+    if (!this.peer.link.isWritable()) return
+    this.peer.sayBytes(message)
+    this.sightings.onSent(name)
+  }
+
   /** Says something when the link can take it. */
   say(message: StellarMessage): Effect.Effect<void> {
     return this.sayBytes(message._tag, encode(message))

@@ -18,6 +18,7 @@ import { peersPoisoner } from "./peersPoisoner.ts"
 import { portLiar } from "./portLiar.ts"
 import { queryStorm } from "./queryStorm.ts"
 import { replayer } from "./replayer.ts"
+import { setWithholder } from "./setWithholder.ts"
 import { silent } from "./silent.ts"
 import { slowBody } from "./slowBody.ts"
 import { sybil } from "./sybil.ts"
@@ -39,7 +40,8 @@ export const hostilePeers = {
   "port-liar": portLiar,
   "advert-storm": advertStorm,
   "query-storm": queryStorm,
-  "malformed-transactions": malformedTransactions
+  "malformed-transactions": malformedTransactions,
+  "set-withholder": setWithholder
 } as const satisfies Readonly<Record<string, HostilePeer>>
 
 /** The name of a hostile peer. */

@@ -8,7 +8,7 @@ import type { FaultPlan } from "../../../core/simulation/FaultPlan.ts"
 import type { NetworkEvent } from "../../../layers/simulation/NetworkTrace.ts"
 import type { VirtualDisk } from "../../../layers/simulation/VirtualDisk.ts"
 import type { OverlayEvent } from "../../../services/Overlay.ts"
-import type { Flooded } from "../../../services/stellar/Application.ts"
+import type { Fetched, Flooded } from "../../../services/stellar/Application.ts"
 import type { Overlay, Stellar } from "../../../services/stellar/Overlay.ts"
 import type { StellarConfig } from "../../../services/stellar/StellarConfig.ts"
 import type { FloodLedger } from "../FloodLedger.ts"
@@ -34,9 +34,14 @@ export interface WatchedNode {
     | "floodEntries"
     | "credit"
     | "allowLocalAddresses"
+    | "preferredPeersOnly"
   >
   /** The nodes that it is configured to call. */
   readonly calls: ReadonlyArray<number>
+  /** The nodes that it prefers, by address or by key. */
+  readonly preferred: ReadonlySet<number>
+  /** When its program had last lost the network: `Infinity` while it has, `-Infinity` if it never had. */
+  readonly lastLostMicros: () => number
   /** Its face, while it is up. */
   readonly overlay: () => Overlay["Service"] | undefined
   readonly committed: VirtualDisk["committed"]
@@ -73,6 +78,10 @@ export interface Hooks {
   readonly said?: (node: number, message: Flooded) => void
   /** An honest node's application got something as new. */
   readonly processed?: (node: number, message: Flooded, isAccepted: boolean) => void
+  /** An honest node's application cannot judge a statement before what it names is here; it may be told so again. */
+  readonly waits?: (node: number, message: Flooded) => void
+  /** An honest node's application was given an item; `isAwaited`: a statement had named it that could not be judged without. */
+  readonly fetched?: (node: number, item: Fetched, isAwaited: boolean) => void
   /** An honest node was stopped or has crashed: what it held in memory is gone, and its events have ended. */
   readonly ended?: (node: number) => void
   /** Links come and go: any `NetworkEvent` but `Sent` and `Delivered`, which are most of them. */
@@ -133,6 +142,16 @@ export const entryOf =
     map.set(key, made)
     return made
   }
+
+/** When the ban of a node's operator ends: at the expiry that the plan gives it, or never. */
+export const banEndMicros = (run: Watched, node: number, id: PeerId): number => {
+  const ends = run.plan.faults.flatMap((fault) =>
+    fault.kind === "ban" && fault.source === node && run.nodes[fault.target]?.id === id ? [fault.toMillis] : []
+  )
+  return ends.length === 0 ? Infinity : Math.max(...ends) * MICROS_PER_MILLI
+}
+
+const MICROS_PER_MILLI = 1000
 
 /** What is kept for each way of a link, made when it is first asked for. */
 export const byWay = <A extends object>(make: (way: WireWay) => A): (way: WireWay) => A => {

@@ -6,7 +6,7 @@ import type { CryptoShape } from "../../../core/Crypto.ts"
 import type { VirtualNetwork } from "../../../layers/simulation/VirtualNetwork.ts"
 import type { World } from "../../../layers/simulation/World.ts"
 import type { OverlayEvent } from "../../../services/Overlay.ts"
-import type { Flooded } from "../../../services/stellar/Application.ts"
+import type { Fetched, Flooded } from "../../../services/stellar/Application.ts"
 import type { Stellar } from "../../../services/stellar/Overlay.ts"
 import * as Wiretap from "../Wiretap.ts"
 import { type Hooks, isHonest, type Leftovers, nodeAt, type Property, type Watched } from "./Property.ts"
@@ -31,6 +31,8 @@ export interface Checks {
   readonly event: (node: number, event: OverlayEvent<Stellar>) => void
   readonly said: (node: number, life: number, message: Flooded) => void
   readonly processed: (node: number, life: number, message: Flooded, isAccepted: boolean) => void
+  readonly waits: (node: number, life: number, message: Flooded) => void
+  readonly fetched: (node: number, item: Fetched, isAwaited: boolean) => void
   readonly end: () => void
   readonly over: (left: Leftovers) => void
 }
@@ -66,6 +68,8 @@ export const start = (parts: ChecksParts): Checks => {
     event: telling(({ event }) => event),
     said: telling(({ said }) => said),
     processed: telling(({ processed }) => processed),
+    waits: telling(({ waits }) => waits),
+    fetched: telling(({ fetched }) => fetched),
     ended: telling(({ ended }) => ended),
     links: telling(({ links }) => links),
     network: telling(({ network }) => network),
@@ -123,6 +127,12 @@ export const start = (parts: ChecksParts): Checks => {
     },
     processed: (node, life, message, isAccepted) => {
       if (isLife(node, life)) tell.processed?.(node, message, isAccepted)
+    },
+    waits: (node, life, message) => {
+      if (isLife(node, life)) tell.waits?.(node, message)
+    },
+    fetched: (node, item, isAwaited) => {
+      if (isUp.has(node)) tell.fetched?.(node, item, isAwaited)
     },
     end: () => tell.end?.(),
     over: (left) => tell.over?.(left)

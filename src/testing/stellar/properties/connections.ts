@@ -18,7 +18,16 @@ import { sharesOf } from "../../../layers/stellar/StellarDoor.ts"
 import type { OverlayEvent } from "../../../services/Overlay.ts"
 import type { Direction } from "../../../services/Peers.ts"
 import type { Stellar } from "../../../services/stellar/Overlay.ts"
-import { entryOf, type Hooks, isHonest, nodeAt, type Property, type Watched, type WatchedNode } from "./Property.ts"
+import {
+  banEndMicros,
+  entryOf,
+  type Hooks,
+  isHonest,
+  nodeAt,
+  type Property,
+  type Watched,
+  type WatchedNode
+} from "./Property.ts"
 import { LiveSessions } from "./sessions.ts"
 
 const MICROS_PER_MILLI = 1000
@@ -134,6 +143,9 @@ const refusalsAreTrueOf = (
       return other?.isHostile !== false || live.has(other.id) ||
         pending.of("inbound", ip) + pending.of("outbound", ip) > 0
     case "PeerRejected": {
+      if (node.config.preferredPeersOnly && (other?.isHostile !== false || !node.preferred.has(other.index))) {
+        return true
+      }
       const { maxInbound, maxOutbound } = node.config
       return connections.live.count(node.index, direction) >= (direction === "inbound" ? maxInbound : maxOutbound)
     }
@@ -184,17 +196,18 @@ const ROUNDS_MICROS = 2 * CONNECTION_TICK_MILLIS * MICROS_PER_MILLI + MICROS_PER
 export const configuredAreConnected: Property = {
   name: "whom a node is configured to call, it is connected to in the calm",
   doc:
-    "At the end each honest node that has been up in the calm, with a slot free all the while of two rounds of dialling, has a session with each honest node of its configuration that was up as well, or its book says that the time of the next try has not come. Banned ones need not be called.",
+    "At the end each honest node that has been up in the calm, with a slot free all the while of two rounds of dialling, has a session with each honest node of its configuration that was up as well, or its book says that the time of the next try has not come. Whom it prefers it connects to without a free slot, and whom a ban kept apart when that is over.",
   watch: (run, violated) => {
     const connections = new Connections(run)
-    const banned = new Map<number, Set<string>>()
+    const banned = new Map<number, Map<PeerId, number>>()
     const upSinceMicros = new Map<number, number>()
     /** When a node last had no slot free for a call. */
     const fullMicros = new Map<number, number>()
     /** When two that had a session had it no longer, by the node that says so. */
     const partedMicros = new Map<number, Map<PeerId, number>>()
     const partedOf = (node: number): Map<PeerId, number> => entryOf(partedMicros)(node, () => new Map<PeerId, number>())
-    const bannedBy = (node: number): Set<string> => entryOf(banned)(node, () => new Set<string>())
+    const bannedBy = (node: number): Map<PeerId, number> => entryOf(banned)(node, () => new Map<PeerId, number>())
+    const isBannedBy = (node: number, id: PeerId): boolean => (bannedBy(node).get(id) ?? 0) > run.nowMicros()
 
     const isFull = ({ config, index }: WatchedNode): boolean => {
       const { maxOutbound, targetOutbound, targetOutboundWithoutInbound } = config
@@ -206,12 +219,16 @@ export const configuredAreConnected: Property = {
     const couldCallFromMicros = (node: WatchedNode, other: WatchedNode, epochMicros: number): number => {
       const row = node.committed.peers.rows.find(({ address }) => isSame(address, other.address))
       const isThere = connections.live.of(node.index).has(other.id) || connections.live.of(other.index).has(node.id)
-      const isBanned = bannedBy(node.index).has(other.id) || bannedBy(other.index).has(node.id)
-      if (row === undefined || row.failures >= MAX_FAILURES || isThere || isBanned || isFull(node)) return Infinity
+      const isBanned = isBannedBy(node.index, other.id) || isBannedBy(other.index, node.id)
+      const isPreferred = node.preferred.has(other.index)
+      if (row === undefined || row.failures >= MAX_FAILURES || isThere || isBanned) return Infinity
+      if (isFull(node) && !isPreferred) return Infinity
       return Math.max(
         run.calmFromMicros + SETTLING_MICROS,
         row.nextAttemptMillis * MICROS_PER_MILLI - epochMicros,
-        fullMicros.get(node.index) ?? 0,
+        isPreferred ? 0 : fullMicros.get(node.index) ?? 0,
+        bannedBy(node.index).get(other.id) ?? 0,
+        bannedBy(other.index).get(node.id) ?? 0,
         partedOf(node.index).get(other.id) ?? 0,
         partedOf(other.index).get(node.id) ?? 0,
         upSinceMicros.get(node.index) ?? Infinity,
@@ -226,7 +243,7 @@ export const configuredAreConnected: Property = {
         if (watched !== undefined && isFull(watched)) fullMicros.set(node, run.nowMicros())
         connections.event(node, event)
         if (event._tag === "PeerLeft") partedOf(node).set(event.id, run.nowMicros())
-        if (event._tag === "Banned") bannedBy(node).add(event.id)
+        if (event._tag === "Banned") bannedBy(node).set(event.id, banEndMicros(run, node, event.id))
         if (event._tag === "Unbanned") bannedBy(node).delete(event.id)
       },
       ended: (node) => {

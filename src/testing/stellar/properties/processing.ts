@@ -5,6 +5,7 @@ import * as ItemHash from "../../../core/ItemHash.ts"
 import type { PeerId } from "../../../core/PeerId.ts"
 import { HANDSHAKE_TIMEOUT_MILLIS } from "../../../core/stellar/limits.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
+import type { Flooded } from "../../../services/stellar/Application.ts"
 import { macForger } from "../hostile/macForger.ts"
 import type { WireWay } from "../Wiretap.ts"
 import { byWay, entryOf, isHonest, nodeOf, type Property } from "./Property.ts"
@@ -25,7 +26,7 @@ interface Arrivals {
 export const onlyWhatWasSent: Property = {
   name: "only what that key sent in that session is processed, once, in order",
   doc:
-    "To each message that an application gets there is a frame of a link whose sender is that peer, with the right sequence, behind the frame of the message before.",
+    "To each message that an application gets there is a frame of a link whose sender is that peer, with the right sequence, behind the frame of the message before. What has to wait for a set has its turn when it comes, and is processed later.",
   watch: (run, violated) => {
     const byId = nodeOf(run)
     const arrivals = new Map<number, Map<PeerId, Array<Arrivals>>>()
@@ -53,6 +54,13 @@ export const onlyWhatWasSent: Property = {
       one.last = index
       return true
     }
+    /** What has come in its turn and waits, by node. */
+    const waiting = new Map<number, Set<ItemHash.ItemHash>>()
+    const waitingAt = (node: number): Set<ItemHash.ItemHash> => entryOf(waiting)(node, () => new Set())
+    const process = (node: number, { from, hash, kind }: Flooded): void => {
+      const ways = arrivals.get(node)?.get(from)?.filter(({ way }) => isOf(way, from)) ?? []
+      if (!ways.some((one) => take(one, hash))) violated(node, `${kind} ${ItemHash.toHex(hash)} of ${from}`)
+    }
     return {
       arrived: ({ hash, index, isNext, way }) => {
         if (hash === undefined || !isNext || way.claimed === undefined || !isHonest(run, way.toNode)) return
@@ -61,11 +69,18 @@ export const onlyWhatWasSent: Property = {
         if (before === undefined) frames.set(hash, index)
         else frames.set(hash, typeof before === "number" ? [before, index] : [...before, index])
       },
-      processed: (node, { from, hash, kind }) => {
-        const ways = arrivals.get(node)?.get(from)?.filter(({ way }) => isOf(way, from)) ?? []
-        if (!ways.some((one) => take(one, hash))) violated(node, `${kind} ${ItemHash.toHex(hash)} of ${from}`)
+      waits: (node, message) => {
+        if (waitingAt(node).has(message.hash)) return
+        waitingAt(node).add(message.hash)
+        process(node, message)
       },
-      ended: (node) => void arrivals.delete(node)
+      processed: (node, message) => {
+        if (!waitingAt(node).delete(message.hash)) process(node, message)
+      },
+      ended: (node) => {
+        arrivals.delete(node)
+        waiting.delete(node)
+      }
     }
   }
 }

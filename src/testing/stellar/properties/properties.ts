@@ -6,6 +6,8 @@ import { breachesEndSessions } from "./breaches.ts"
 import { configuredAreConnected, pendingEnd, refusalsAreTrue } from "./connections.ts"
 import { everythingArrives } from "./delivery.ts"
 import { demandRules, demandsHaveTheirTime } from "./demands.ts"
+import { nothingWhileLost, onlyAwaitedItems } from "./items.ts"
+import { preferredComeFirst } from "./preferences.ts"
 import { badFramesEndTheSession, onlyWhatWasSaid, onlyWhatWasSent, processedOnce } from "./processing.ts"
 import type { Property } from "./Property.ts"
 import { answersHaveALimit } from "./queries.ts"
@@ -34,6 +36,7 @@ export const cheapProperties: ReadonlyArray<Property> = [
   peersAreSessions,
   refusalsAreTrue,
   configuredAreConnected,
+  preferredComeFirst,
   honestPeersAreNotBlamed,
   noDefects,
   bansHold,
@@ -41,6 +44,8 @@ export const cheapProperties: ReadonlyArray<Property> = [
   noForbiddenDials,
   processedOnce,
   onlyWhatWasSaid,
+  onlyAwaitedItems,
+  nothingWhileLost,
   memoryIsBounded,
   everythingArrives,
   nothingIsLeft

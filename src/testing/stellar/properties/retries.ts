@@ -46,6 +46,10 @@ export const demandsAreRetried: Property = {
         && waitedMicros > crossings.tellers(node, hash) * WAIT_MICROS
     }
 
+    /** What was offered to a program that had lost the network was not listened to. */
+    const isLost = (node: number, sinceMicros: number): boolean =>
+      (run.nodes[node]?.lastLostMicros() ?? -Infinity) >= sinceMicros
+
     return crossings.feeding({
       said: (node, { hash }) => void hasOf(node).add(hash),
       ended: (node) => void has.delete(node),
@@ -76,6 +80,7 @@ export const demandsAreRetried: Property = {
           // On another link than this, in an earlier session.
           const isAsked = crossings.demand(fromNode, hash)?.peers.includes(way.back.claimed ?? way.to.ip) === true
           if (isShed || isAsked || hasOf(fromNode).has(hash)) unasked.delete(hash)
+          else if (isLost(fromNode, sinceMicros)) unasked.delete(hash)
           else if (isLate(fromNode, hash, sinceMicros)) {
             violated(fromNode, `${ItemHash.toHex(hash)} is not demanded of ${way.to.ip}`)
           }

@@ -8,7 +8,7 @@ import { isDialable } from "../../../core/RoutableAddress.ts"
 import type { OverlayEvent, PeerInfo } from "../../../services/Overlay.ts"
 import type { Direction } from "../../../services/Peers.ts"
 import type { Stellar } from "../../../services/stellar/Overlay.ts"
-import { entryOf, isHonest, nodeAt, nodeOf, type Property } from "./Property.ts"
+import { banEndMicros, entryOf, isHonest, nodeAt, nodeOf, type Property } from "./Property.ts"
 
 /** Who is authenticated is who sits at that machine. */
 export const onlyRealPeers: Property = {
@@ -195,16 +195,19 @@ export const noDefects: Property = {
 /** Who is banned stays away, also after a crash. */
 export const bansHold: Property = {
   name: "a ban holds, and survives crashes",
-  doc: "A banned node gets no session, and a node that comes up again still knows whom it has banned.",
+  doc:
+    "A banned node gets no session until its ban is over, and a node that comes up again still knows whom it has banned.",
   watch: (run, violated) => {
-    const banned = new Map<number, Set<PeerId>>()
+    /** Until when who is banned. */
+    const banned = new Map<number, Map<PeerId, number>>()
     const returning = new Set<number>()
-    const of = (node: number): Set<PeerId> => entryOf(banned)(node, () => new Set())
+    const of = (node: number): Map<PeerId, number> => entryOf(banned)(node, () => new Map())
+    const holds = (untilMicros = 0): boolean => untilMicros > run.nowMicros()
     return {
       event: (node, event) => {
-        if (event._tag === "Banned") of(node).add(event.id)
+        if (event._tag === "Banned") of(node).set(event.id, banEndMicros(run, node, event.id))
         if (event._tag === "Unbanned") of(node).delete(event.id)
-        if (event._tag === "PeerJoined" && of(node).has(event.peer.id)) {
+        if (event._tag === "PeerJoined" && holds(of(node).get(event.peer.id))) {
           violated(node, `${event.peer.id} is banned and has a session`)
         }
       },
@@ -218,7 +221,9 @@ export const bansHold: Property = {
           returning.delete(node)
           run.fork(overlay.banned.pipe(
             Effect.map((known) => {
-              for (const id of of(node)) if (!known.includes(id)) violated(node, `the ban of ${id} is forgotten`)
+              for (const [id, untilMicros] of of(node)) {
+                if (holds(untilMicros) && !known.includes(id)) violated(node, `the ban of ${id} is forgotten`)
+              }
             }),
             // A disk that fails says nothing about what is on it; the next second asks again.
             Effect.catch(() => Effect.sync(() => void returning.add(node)))

@@ -236,6 +236,8 @@ export const notToldBack: Property = {
     const isTold = (way: WireWay, from: number, hash: ItemHash.ItemHash): boolean => {
       const heardMicros = crossings.over(way.back).heardMicros.get(hash)
       if (heardMicros === undefined) return false
+      // Who has lost the network does not listen to offers.
+      if ((run.nodes[from]?.lastLostMicros() ?? -Infinity) >= heardMicros) return false
       const accepted = crossings.acceptance(from, hash)
       if (accepted === undefined) return false
       // Of two that come in one instant, one is the first.
