@@ -236,7 +236,10 @@ export class HashQueue {
 }
 
 /** Copies a column into a longer one. */
-export const widened = <Column extends Int32Array | Uint32Array | Float64Array>(from: Column, into: Column): Column => {
+export const widened = <Column extends Uint8Array | Int32Array | Uint32Array | Float64Array>(
+  from: Column,
+  into: Column
+): Column => {
   into.set(from)
   return into
 }

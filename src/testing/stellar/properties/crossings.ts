@@ -7,6 +7,7 @@ import { DEMAND_BOOK_ENTRIES, DEMAND_MEMORY_MILLIS } from "../../../core/stellar
 import { MessageType } from "../../../core/stellar/messages.ts"
 import type { Flooded } from "../../../services/stellar/Application.ts"
 import type { WireFrame, WireWay } from "../Wiretap.ts"
+import { HashesOver, makeKeys, Mark } from "./HashesOver.ts"
 import { byWay, entryOf, type Hooks, isHonest, type Watched } from "./Property.ts"
 
 /** Whether credit is spent for messages of this kind. */
@@ -14,11 +15,10 @@ export const isFlood = (kind: number): boolean =>
   kind === MessageType.SCP_MESSAGE || kind === MessageType.TRANSACTION || kind === MessageType.FLOOD_ADVERT
   || kind === MessageType.FLOOD_DEMAND
 
-/** What has come to an honest node over one way of a link. */
+/** What is known of one way of a link. */
 export interface Come {
-  /** When statements, and adverts of transactions, first came. */
-  readonly heardMicros: Map<ItemHash, number>
-  readonly demanded: Set<ItemHash>
+  /** What came to an honest node by statement, advert and demand, and what an honest node has told and sent. */
+  readonly hashes: HashesOver
   /** When questions for statements came. */
   readonly askedMicros: Array<number>
 }
@@ -72,8 +72,9 @@ export class Crossings {
 
   private constructor(run: Watched) {
     this.run = run
+    const keys = makeKeys()
     this.over = byWay((way) => {
-      const come: Come = { heardMicros: new Map(), demanded: new Set(), askedMicros: [] }
+      const come: Come = { hashes: new HashesOver(keys), askedMicros: [] }
       if (way.toNode !== undefined) this.of(way.toNode).ways.add(come)
       return come
     })
@@ -97,7 +98,7 @@ export class Crossings {
   /** How many have told the node of this in its present life. */
   tellers(node: number, hash: ItemHash): number {
     let count = 0
-    for (const { heardMicros } of this.of(node).ways) if (heardMicros.has(hash)) count += 1
+    for (const { hashes } of this.of(node).ways) if (hashes.heardMicros(hash) !== undefined) count += 1
     return count
   }
 
@@ -149,27 +150,24 @@ export class Crossings {
 
   private arrive({ hash, hashes, kind, way }: WireFrame): void {
     if (!isHonest(this.run, way.toNode)) return
+    const now = this.run.nowMicros()
     switch (kind) {
       case MessageType.SCP_MESSAGE:
-        if (hash !== undefined) this.hear(this.over(way), hash)
+        if (hash !== undefined) this.over(way).hashes.hear(hash, now)
         return
       case MessageType.FLOOD_ADVERT: {
         const come = this.over(way)
-        for (const one of hashes) this.hear(come, one)
+        for (const one of hashes) come.hashes.hear(one, now)
         return
       }
       case MessageType.FLOOD_DEMAND: {
-        const { demanded } = this.over(way)
-        for (const one of hashes) demanded.add(one)
+        const come = this.over(way)
+        for (const one of hashes) come.hashes.mark(one, Mark.Demanded)
         return
       }
       case MessageType.GET_SCP_STATE:
-        this.over(way).askedMicros.push(this.run.nowMicros())
+        this.over(way).askedMicros.push(now)
     }
-  }
-
-  private hear({ heardMicros }: Come, hash: ItemHash): void {
-    if (!heardMicros.has(hash)) heardMicros.set(hash, this.run.nowMicros())
   }
 
   private ask({ hashes, way }: WireFrame): void {

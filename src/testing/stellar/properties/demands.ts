@@ -19,9 +19,9 @@ export const demandRules: Property = {
       sent: ({ hashes, kind, way }) => {
         const { fromNode } = way
         if (kind !== MessageType.FLOOD_DEMAND || !isHonest(run, fromNode)) return
-        const { heardMicros } = crossings.over(way.back)
+        const offered = crossings.over(way.back).hashes
         for (const hash of hashes) {
-          if (!heardMicros.has(hash)) {
+          if (offered.heardMicros(hash) === undefined) {
             violated(fromNode, `${ItemHash.toHex(hash)} is demanded of ${way.to.ip}, which has not advertised it`)
           }
           const peers = crossings.demand(fromNode, hash)?.peers ?? []

@@ -5,6 +5,7 @@ import * as ItemHash from "../../../core/ItemHash.ts"
 import { MessageType } from "../../../core/stellar/messages.ts"
 import type { WireFrame, WireWay } from "../Wiretap.ts"
 import { Crossings, isFlood } from "./crossings.ts"
+import { Mark } from "./HashesOver.ts"
 import { byWay, isHonest, nodeAt, type Property } from "./Property.ts"
 
 const isBulk = (kind: number): boolean => isFlood(kind) && kind !== MessageType.SCP_MESSAGE
@@ -141,22 +142,6 @@ export const creditIsConserved: Property = {
   }
 }
 
-/** What an honest node has told over one way of a link. */
-interface Told {
-  readonly adverts: Set<ItemHash.ItemHash>
-  readonly messages: Set<ItemHash.ItemHash>
-  /** How many copies, of what was told more than once. */
-  readonly copies: Map<ItemHash.ItemHash, number>
-}
-
-const told = (): Told => ({ adverts: new Set(), messages: new Set(), copies: new Map() })
-
-/** Whether the set has grown by it. */
-const isNew = <A>(set: Set<A>, one: A): boolean => {
-  const { size } = set
-  return set.add(one).size > size
-}
-
 /** Told once, on each link. */
 export const crossesOnce: Property = {
   name: "each flood message crosses a link at most once each way",
@@ -164,9 +149,10 @@ export const crossesOnce: Property = {
     "An honest node sends a transaction only to who demanded it, once; it advertises a hash once; a statement once, and once more for each time that it was asked for its statements since it has it.",
   watch: (run, violated) => {
     const crossings = Crossings.of(run)
-    const toldOver = byWay(told)
+    // How many copies, of what was told more than once.
+    const copiesOver = byWay(() => new Map<ItemHash.ItemHash, number>())
     const allowedOf = ({ kind, way }: WireFrame, node: number, hash: ItemHash.ItemHash): number => {
-      if (kind !== MessageType.SCP_MESSAGE) return crossings.over(way.back).demanded.has(hash) ? 1 : 0
+      if (kind !== MessageType.SCP_MESSAGE) return crossings.over(way.back).hashes.has(hash, Mark.Demanded) ? 1 : 0
       return 1 + crossings.questionsOver(way.back, crossings.acceptance(node, hash)?.atMicros ?? 0)
     }
     return crossings.feeding({
@@ -175,16 +161,18 @@ export const crossesOnce: Property = {
         const { fromNode } = way
         if (!isHonest(run, fromNode)) return
         if (kind === MessageType.FLOOD_ADVERT) {
-          const { adverts } = toldOver(way)
+          const told = crossings.over(way).hashes
           for (const one of hashes) {
-            if (!isNew(adverts, one)) violated(fromNode, `advert of ${ItemHash.toHex(one)} ${toText(frame)}`)
+            if (!told.mark(one, Mark.Advertised)) {
+              violated(fromNode, `advert of ${ItemHash.toHex(one)} ${toText(frame)}`)
+            }
           }
         }
         if (hash === undefined) return
-        const { copies, messages } = toldOver(way)
-        const isFirst = isNew(messages, hash)
+        const isFirst = crossings.over(way).hashes.mark(hash, Mark.Sent)
         // Mostly: everybody is told each statement.
         if (isFirst && kind === MessageType.SCP_MESSAGE) return
+        const copies = copiesOver(way)
         const count = isFirst ? 1 : (copies.get(hash) ?? 1) + 1
         copies.set(hash, count)
         const allowed = allowedOf(frame, fromNode, hash)
@@ -234,7 +222,7 @@ export const notToldBack: Property = {
     const crossings = Crossings.of(run)
     const copiesOver = byWay(() => new Map<ItemHash.ItemHash, number>())
     const isTold = (way: WireWay, from: number, hash: ItemHash.ItemHash): boolean => {
-      const heardMicros = crossings.over(way.back).heardMicros.get(hash)
+      const heardMicros = crossings.over(way.back).hashes.heardMicros(hash)
       if (heardMicros === undefined) return false
       // Who has lost the network does not listen to offers.
       if ((run.nodes[from]?.lastLostMicros() ?? -Infinity) >= heardMicros) return false
