@@ -20,8 +20,8 @@ import type { SurveyMessage } from "../../core/stellar/survey/SurveyMessages.ts"
 import { walkGeneralizedTransactionSet, walkTransactionSet } from "../../core/stellar/TransactionWalk.ts"
 import { readUint32, WORD_BYTES, writeUint32 } from "../../core/Xdr.ts"
 import type { Peer } from "../../services/Peers.ts"
+import type { SessionSurroundings } from "./SessionSurroundings.ts"
 import type { StellarCounters } from "./StellarCounters.ts"
-import type { SessionSurroundings } from "./StellarSession.ts"
 
 /** The peer that is talked with. */
 export interface Interlocutor extends Pick<Peer, "address" | "direction" | "offer" | "offerControl"> {

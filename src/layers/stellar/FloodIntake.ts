@@ -22,8 +22,8 @@ import type {
 } from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import { bugOf } from "../runtime/Supervision.ts"
+import type { SessionSurroundings } from "./SessionSurroundings.ts"
 import { countBroadcast } from "./StellarCounters.ts"
-import type { SessionSurroundings } from "./StellarSession.ts"
 
 /** The session whose messages these are. */
 export interface IntakeOwner {
@@ -32,8 +32,6 @@ export interface IntakeOwner {
   readonly drop: (reason: DropReason) => void
   /** These messages are done with: their credit may go back. */
   readonly consumed: (items: ReadonlyArray<Flooded>) => void
-  /** Runs the fiber that takes up the inbox, and gives what ends it. */
-  readonly fork: (effect: Effect.Effect<void>) => () => void
 }
 
 /** Messages of one kind, at least one, that came in one chunk. */
@@ -64,7 +62,7 @@ const receivedOf = (item: Flooded): Received<Stellar> => ({
 export class FloodIntake {
   private readonly around: Pick<
     SessionSurroundings,
-    "application" | "config" | "counters" | "fetching" | "floodGate" | "pullFlood" | "tap"
+    "application" | "config" | "counters" | "fetching" | "floodGate" | "fork" | "pullFlood" | "tap"
   >
   private readonly owner: IntakeOwner
   private statements: Array<FloodedStatement> = []
@@ -194,7 +192,7 @@ export class FloodIntake {
   private emptyInbox(before: Effect.Effect<void> = Effect.void): void {
     if (this.isEmptyingInbox) return
     this.isEmptyingInbox = true
-    const leave = this.owner.fork(
+    const leave = this.around.fork(
       Effect.catchDefect(
         Effect.gen({ self: this }, function*() {
           yield* before

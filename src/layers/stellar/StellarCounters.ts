@@ -1,11 +1,12 @@
 /**
  * What a node counts, in plain fields: a metric a frame would cost more than the frame.
  */
-
+import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
 import { MessageType } from "../../core/stellar/messages.ts"
 import { SCPStatementType } from "../../core/stellar/messages/scp.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
+import type { StellarSession } from "./StellarSession.ts"
 
 /** Counters of one node since its start. Mutable; `Overlay.counters` shows them. */
 export const makeCounters = () => ({
@@ -81,6 +82,22 @@ export const makeCounters = () => ({
 
 /** Counters of one node since its start. */
 export type StellarCounters = ReturnType<typeof makeCounters>
+
+/** Adds what a session shed from its outbox, which it counts itself as long as it is here. */
+export const addShed = (
+  counters: StellarCounters,
+  session: Pick<StellarSession, "queueing" | "shedUnits">
+): StellarCounters => {
+  counters.outboxShedScp += session.shedUnits(FloodPriority.SCP_MESSAGE)
+  counters.outboxShedTransactions += session.shedUnits(FloodPriority.TRANSACTION)
+  counters.outboxShedDemands += session.shedUnits(FloodPriority.FLOOD_DEMAND)
+  counters.outboxShedAdverts += session.shedUnits(FloodPriority.FLOOD_ADVERT)
+  const { outdated, replaced, shedOverShare } = session.queueing()
+  for (const units of shedOverShare) counters.outboxShedOverShare += units
+  counters.outboxReplacedScp += replaced
+  counters.outboxOutdatedScp += outdated
+  return counters
+}
 
 /** Counts a message that so many peers were told of, which was pushed to them or put on offer. */
 export const countBroadcast = (

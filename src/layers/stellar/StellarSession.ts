@@ -8,23 +8,20 @@
  * Its parts: `FloodIntake` has new floods judged, `Conversation` answers what is not flooded, `PeerWriter` is the way out.
  */
 import { Duration, Effect, Result } from "effect"
-import type { Clock } from "effect/Clock"
-import type { SchedulerDispatcher } from "effect/Scheduler"
 import type { Channel } from "../../core/Channel.ts"
 import type { Grant, ReceiveLedger, SendLedger } from "../../core/CreditLedger.ts"
-import type { CryptoShape } from "../../core/Crypto.ts"
 import { type DropReason, idleTimeout } from "../../core/DropReason.ts"
 import type { FrameDecoder } from "../../core/FrameDecoder.ts"
 import type { ItemHash } from "../../core/ItemHash.ts"
-import { NO_SENDER, Outbox, type OutboxLimits, type QueueRule } from "../../core/Outbox.ts"
+import { NO_SENDER, Outbox } from "../../core/Outbox.ts"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
 import type { Priority } from "../../core/Priority.ts"
 import { Drop } from "../../core/stellar/DropReason.ts"
 import { FloodPriority } from "../../core/stellar/FloodPriority.ts"
+import { FrameDeadline } from "../../core/stellar/FrameDeadline.ts"
 import { frameRefusal } from "../../core/stellar/FrameRefusal.ts"
 import { grantMessage, hashesMessage } from "../../core/stellar/HotMessages.ts"
-import { FRAME_BYTES_PER_SECOND, FRAME_TIMEOUT_MILLIS } from "../../core/stellar/limits.ts"
 import { decodeMessage, MessageType } from "../../core/stellar/messages.ts"
 import {
   grantedBytes,
@@ -43,53 +40,25 @@ import type { PeerTally } from "../../core/stellar/survey/SurveySlice.ts"
 import { walkEnvelope } from "../../core/stellar/TransactionWalk.ts"
 import { TokenBucket } from "../../core/TokenBucket.ts"
 import { readUint32, WORD_BYTES } from "../../core/Xdr.ts"
-import type { FloodGate } from "../../services/FloodGate.ts"
 import type { CreditLedgers } from "../../services/FlowControl.ts"
 import type { Established } from "../../services/Handshake.ts"
 import type { FetchPeer } from "../../services/ItemFetcher.ts"
-import type { PeerInfo, Received } from "../../services/Overlay.ts"
+import type { PeerInfo } from "../../services/Overlay.ts"
 import type { Direction } from "../../services/Peers.ts"
-import type { PullFlood } from "../../services/PullFlood.ts"
-import type { Application, Flooded } from "../../services/stellar/Application.ts"
+import type { Flooded } from "../../services/stellar/Application.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
-import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
-import type { Survey, SurveyPeer } from "../../services/stellar/Survey.ts"
+import type { SurveyPeer } from "../../services/stellar/Survey.ts"
 import type { Link } from "../../services/Transport.ts"
 import { PeerWriter } from "../runtime/PeerWriter.ts"
-import type { SealBuffer } from "../runtime/SealBuffer.ts"
 import { bugOf, lostLink } from "../runtime/Supervision.ts"
-import type { MessageTap } from "../runtime/Tap.ts"
 import { type Sleeper, Wake } from "../runtime/Wake.ts"
 import { Conversation } from "./Conversation.ts"
 import { encoded } from "./encoded.ts"
 import { FloodIntake } from "./FloodIntake.ts"
-import type { ScpStateAnswers } from "./ScpStateAnswers.ts"
-import type { MessageTallies, StellarCounters } from "./StellarCounters.ts"
-import type { StellarFetching } from "./StellarFetching.ts"
+import { countFlood, countItem, noReception, receptionInfo } from "./Reception.ts"
+import type { SessionSurroundings } from "./SessionSurroundings.ts"
+import type { StellarCounters } from "./StellarCounters.ts"
 import { readLastWords } from "./StellarHandshake.ts"
-
-/** What the sessions of one node share. */
-export interface SessionSurroundings {
-  readonly config: StellarConfig
-  readonly clock: Clock
-  readonly crypto: CryptoShape
-  readonly dispatcher: SchedulerDispatcher
-  readonly sealBuffer: SealBuffer
-  readonly counters: StellarCounters
-  readonly tallies: MessageTallies
-  readonly application: Application["Service"]
-  readonly floodGate: FloodGate["Service"]
-  readonly pullFlood: PullFlood["Service"]
-  readonly survey: Survey["Service"]
-  readonly fetching: StellarFetching
-  readonly scpStateAnswers: ScpStateAnswers
-  readonly tap: MessageTap<Received<Stellar>>
-  /** Takes the addresses that a peer told. */
-  readonly learn: (addresses: ReadonlyArray<PeerAddress>, from: PeerAddress) => void
-  readonly outboxLimits: () => OutboxLimits
-  /** Which statements that wait are needless. */
-  readonly statementQueue: QueueRule
-}
 
 /** Everything a session is made of. */
 export interface SessionParts {
@@ -99,24 +68,10 @@ export interface SessionParts {
   readonly ledgers: CreditLedgers
   /** 32 bytes that nobody can guess: the first ping; the next ones count on. */
   readonly pingSeed: Uint8Array
-  /** Runs the fiber that takes up what has to wait, and gives what ends it. */
-  readonly fork: (effect: Effect.Effect<void>) => () => void
 }
 
 const EMPTY = new Uint8Array(0)
 const scp = scpOffsets()
-
-/** Nothing received yet, new or known. */
-const noReception = () => ({
-  uniqueFloodBytes: 0,
-  duplicateFloodBytes: 0,
-  uniqueFetchBytes: 0,
-  duplicateFetchBytes: 0,
-  uniqueFloodMessages: 0,
-  duplicateFloodMessages: 0,
-  uniqueFetchMessages: 0,
-  duplicateFetchMessages: 0
-})
 
 const isFloodKind = (kind: number): boolean =>
   kind === MessageType.SCP_MESSAGE || kind === MessageType.TRANSACTION || kind === MessageType.FLOOD_ADVERT
@@ -144,9 +99,6 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
   /** Whether the last frame was one too many in process: what stands behind it waits in the decoder. */
   private isFull = false
   private lastReadMillis: number
-  /** The beat that first found begun the frame that is still awaited, and how many messages had been read before it. */
-  private frameSinceMillis: number | undefined
-  private framesBefore = 0
   private messagesRead = 0
   private bytesRead: number
   private chunksRead = 0
@@ -168,6 +120,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
   private readonly established: Established
   /** Unix milliseconds at which the peer was authenticated. */
   readonly sinceMillis: number
+  private readonly frameDeadline = new FrameDeadline()
   private largestTransactionBytes: number
 
   constructor(around: SessionSurroundings, parts: SessionParts) {
@@ -199,8 +152,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
     this.intake = new FloodIntake(around, {
       slot: this.slot,
       drop: (reason) => this.drop(reason),
-      consumed: (items) => this.consumeAll(items),
-      fork: parts.fork
+      consumed: (items) => this.consumeAll(items)
     })
     this.conversation = new Conversation(around, {
       address: this.address,
@@ -210,7 +162,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
       lastReadMillis: () => this.lastReadMillis,
       roundTrip: (millis) => around.survey.roundTrip(this, millis),
       lacks: (type, hash) => around.fetching.lacks(this, type, hash),
-      gave: (isWanted, bytes) => this.countItem(isWanted, bytes)
+      gave: (isWanted, bytes) => countItem(this.reception, counters, isWanted, bytes)
     }, parts.pingSeed)
     this.sinceMillis = now
     this.lastReadMillis = now
@@ -353,7 +305,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
     const { counters, crypto, floodGate, pullFlood } = this.around
     const hash = crypto.sha256(bytes, from + WORD_BYTES, to)
     const isNew = floodGate.receive(kind, hash, this)
-    this.countFlood(isNew, to - from)
+    countFlood(this.reception, counters, isNew, to - from)
     if (!isNew) return this.count("floodDuplicate")
     if (kind === MessageType.TRANSACTION) this.countPulled(pullFlood.received(hash))
     if (this.floodRate !== undefined && !this.floodRate.take(this.lastReadMillis)) {
@@ -397,36 +349,8 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
 
   private onSurvey(message: SurveyMessage, bytes: Uint8Array): DropReason | undefined {
     const verdict = this.around.survey.receive(this, message, bytes)
-    this.countFlood(verdict !== "duplicate", bytes.length)
+    countFlood(this.reception, this.around.counters, verdict !== "duplicate", bytes.length)
     return verdict === "forged" ? Drop.SurveySignature : undefined
-  }
-
-  /** Counts what was flooded to us, for surveys and operators: new, or known before. */
-  private countFlood(isNew: boolean, bytes: number): void {
-    const { around: { counters }, reception } = this
-    if (isNew) {
-      counters.floodBytesNew += bytes
-      reception.uniqueFloodMessages += 1
-      reception.uniqueFloodBytes += bytes
-    } else {
-      counters.floodBytesDuplicate += bytes
-      reception.duplicateFloodMessages += 1
-      reception.duplicateFloodBytes += bytes
-    }
-  }
-
-  /** Counts an item that came, for the same: one that somebody waited for, or one more. */
-  private countItem(isWanted: boolean, bytes: number): void {
-    const { around: { counters }, reception } = this
-    if (isWanted) {
-      counters.fetchBytesNew += bytes
-      reception.uniqueFetchMessages += 1
-      reception.uniqueFetchBytes += bytes
-    } else {
-      counters.fetchBytesDuplicate += bytes
-      reception.duplicateFetchMessages += 1
-      reception.duplicateFetchBytes += bytes
-    }
   }
 
   private onGrant(messages: number, bytes: number): true {
@@ -552,25 +476,9 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
       this.drop(Drop.NoCredit)
     }
     if (nowMillis - lastIssuedMillis >= Duration.toMillis(config.stragglerTimeout)) this.drop(Drop.Straggling)
-    if (this.isFrameLate(nowMillis)) this.drop(Drop.FrameTimeout)
-  }
-
-  /**
-   * Whether a frame that the peer has begun takes too long: it has half a minute, and from then on as long as what came of it
-   * is worth. While reading pauses the peer cannot finish it. Costs nothing between two beats.
-   */
-  private isFrameLate(nowMillis: number): boolean {
-    const held = this.decoder.heldBytes()
-    const isAwaited = held > 0 && held < this.decoder.frameBytes() && this.received.canRead()
-    if (!isAwaited) {
-      this.frameSinceMillis = undefined
-    } else if (this.frameSinceMillis === undefined || this.framesBefore !== this.messagesRead) {
-      this.frameSinceMillis = nowMillis
-      this.framesBefore = this.messagesRead
-    } else {
-      return nowMillis - this.frameSinceMillis >= Math.max(FRAME_TIMEOUT_MILLIS, 1000 * held / FRAME_BYTES_PER_SECOND)
+    if (this.frameDeadline.isOver(this.decoder, this.received.canRead(), this.messagesRead, nowMillis)) {
+      this.drop(Drop.FrameTimeout)
     }
-    return false
   }
 
   /** Moves all deadlines of the peer on: for so long this node stood still, and could neither read nor write. */
@@ -581,7 +489,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
     writer.lastWrittenMillis = later(writer.lastWrittenMillis)
     writer.lastIssuedMillis = later(writer.lastIssuedMillis)
     if (writer.blockedSinceMillis !== undefined) writer.blockedSinceMillis = later(writer.blockedSinceMillis)
-    if (this.frameSinceMillis !== undefined) this.frameSinceMillis = later(this.frameSinceMillis)
+    this.frameDeadline.postpone(byMillis, nowMillis)
     this.outbox.postpone(byMillis, nowMillis)
   }
 
@@ -658,18 +566,7 @@ export class StellarSession implements SurveyPeer, FetchPeer, Sleeper {
       bytesWritten: this.writer.bytesWritten,
       chunksRead: this.chunksRead,
       writes: this.writer.writes,
-      flooded: {
-        newMessages: this.reception.uniqueFloodMessages,
-        newBytes: this.reception.uniqueFloodBytes,
-        duplicateMessages: this.reception.duplicateFloodMessages,
-        duplicateBytes: this.reception.duplicateFloodBytes
-      },
-      fetched: {
-        newMessages: this.reception.uniqueFetchMessages,
-        newBytes: this.reception.uniqueFetchBytes,
-        duplicateMessages: this.reception.duplicateFetchMessages,
-        duplicateBytes: this.reception.duplicateFetchBytes
-      },
+      ...receptionInfo(this.reception),
       shed: this.outbox.shedUnits.reduce((sum, units) => sum + units, 0)
     }
   }

@@ -1,65 +1,45 @@
 /**
- * The sessions of one Stellar node, from a link to the reason for which it ends: who is let in, what is said on the way, what
- * is cleared away.
+ * The sessions of one Stellar node, from a link to the reason for which it ends.
  *
- * Read `runSession` first. It is the life of one connection; `accept`, and `dial` in `StellarDialing`, are the two ways into it,
- * and one clockwork fiber walks over all sessions that are up.
+ * Read `runSession` first. It is the life of one connection; `accept`, and `dial` in `StellarDialing`, are the two ways into it.
+ * Who is let in is decided at three places: `StellarDoor`, before anything was read; `StellarAdmission`, within the handshake;
+ * `StellarSlots`, behind it. `StellarBeat` walks over all sessions that are up.
  */
-import { Clock, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Layer, Random } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, FiberSet, Layer } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import type { DropReason } from "../../core/DropReason.ts"
-import { NO_SENDER } from "../../core/Outbox.ts"
 import type { PeerAddress } from "../../core/PeerAddress.ts"
 import type { PeerId } from "../../core/PeerId.ts"
-import {
-  asStellarDrop,
-  Drop,
-  isAborted,
-  saysAlreadyConnected,
-  simultaneousDial,
-  type StellarDropReason
-} from "../../core/stellar/DropReason.ts"
-import { outboxLimits } from "../../core/stellar/FloodLimits.ts"
+import { asStellarDrop, Drop, isAborted, type StellarDropReason } from "../../core/stellar/DropReason.ts"
 import { FloodPriority, priorityOf } from "../../core/stellar/FloodPriority.ts"
 import * as limits from "../../core/stellar/limits.ts"
 import { MessageType } from "../../core/stellar/messages.ts"
-import { lowestRemembered } from "../../core/stellar/ScpState.ts"
-import { StatementQueue } from "../../core/stellar/StatementQueue.ts"
-import { SyncRecovery } from "../../core/stellar/SyncRecovery.ts"
 import { WORD_BYTES } from "../../core/Xdr.ts"
 import { BanList } from "../../services/BanList.ts"
 import { ConnectionManager } from "../../services/ConnectionManager.ts"
-import { Crypto } from "../../services/Crypto.ts"
-import { FloodGate } from "../../services/FloodGate.ts"
 import { FlowControl } from "../../services/FlowControl.ts"
-import { type Admission, type Established, Handshake, type Role } from "../../services/Handshake.ts"
+import { type Established, Handshake, type Role } from "../../services/Handshake.ts"
 import { ItemFetcher } from "../../services/ItemFetcher.ts"
 import { NodeIdentity } from "../../services/NodeIdentity.ts"
-import type { OverlayEvent, Received } from "../../services/Overlay.ts"
+import type { OverlayEvent } from "../../services/Overlay.ts"
 import { OwnAddress } from "../../services/OwnAddress.ts"
-import { type Claimed, type Direction, type Peer, Peers, type Pending } from "../../services/Peers.ts"
-import { type Observed, PeerStore } from "../../services/PeerStore.ts"
-import { PullFlood } from "../../services/PullFlood.ts"
-import { Application, isLost } from "../../services/stellar/Application.ts"
+import { type Direction, type Peer, Peers, type Pending } from "../../services/Peers.ts"
+import { PeerStore } from "../../services/PeerStore.ts"
 import type { Stellar } from "../../services/stellar/Overlay.ts"
 import { PeerSupervisor } from "../../services/stellar/PeerSupervisor.ts"
 import type { StellarConfig } from "../../services/stellar/StellarConfig.ts"
-import { Survey } from "../../services/stellar/Survey.ts"
 import { type Link, Transport } from "../../services/Transport.ts"
-import { SharedSealBuffer } from "../runtime/SealBuffer.ts"
 import * as SteadyClock from "../runtime/SteadyClock.ts"
-import { bugOf, supervise } from "../runtime/Supervision.ts"
+import { supervise } from "../runtime/Supervision.ts"
 import * as Tap from "../runtime/Tap.ts"
-import { untilDecided } from "../runtime/untilDecided.ts"
-import { nodeDispatcher } from "../runtime/Wake.ts"
-import { encoded } from "./encoded.ts"
-import { FloodIntake } from "./FloodIntake.ts"
-import * as ScpStateAnswers from "./ScpStateAnswers.ts"
-import { countBroadcast, makeCounters, makeMessageTallies, type StellarCounters } from "./StellarCounters.ts"
+import * as SessionSurroundings from "./SessionSurroundings.ts"
+import * as StellarAdmission from "./StellarAdmission.ts"
+import { ofStore } from "./StellarAdmission.ts"
+import * as StellarBeat from "./StellarBeat.ts"
+import { addShed, countBroadcast } from "./StellarCounters.ts"
 import * as StellarDialing from "./StellarDialing.ts"
 import * as StellarDoor from "./StellarDoor.ts"
-import { StellarFetching } from "./StellarFetching.ts"
-import { type SessionSurroundings, StellarSession } from "./StellarSession.ts"
+import { StellarSession } from "./StellarSession.ts"
 import * as StellarSlots from "./StellarSlots.ts"
 
 const accepted: StellarDialing.Attempt = {
@@ -68,39 +48,9 @@ const accepted: StellarDialing.Attempt = {
   onEnded: () => {}
 }
 
-/** A handshake behind its HELLO. */
-interface Claimant {
-  readonly id: PeerId
-  readonly listensAt: PeerAddress | undefined
-  readonly end: (reason: DropReason) => void
-}
-
 const isSession = (peer: Peer): peer is StellarSession => peer instanceof StellarSession
 
-/** Adds what a session shed from its outbox, which it counts itself as long as it is here. */
-const addShed = (counters: StellarCounters, session: StellarSession): StellarCounters => {
-  counters.outboxShedScp += session.shedUnits(FloodPriority.SCP_MESSAGE)
-  counters.outboxShedTransactions += session.shedUnits(FloodPriority.TRANSACTION)
-  counters.outboxShedDemands += session.shedUnits(FloodPriority.FLOOD_DEMAND)
-  counters.outboxShedAdverts += session.shedUnits(FloodPriority.FLOOD_ADVERT)
-  const { outdated, replaced, shedOverShare } = session.queueing()
-  for (const units of shedOverShare) counters.outboxShedOverShare += units
-  counters.outboxReplacedScp += replaced
-  counters.outboxOutdatedScp += outdated
-  return counters
-}
-
 const PING_BYTES = 32
-/** One PEERS with these addresses, or nothing if there are none. */
-const peersMessages = (addresses: ReadonlyArray<PeerAddress>): ReadonlyArray<Uint8Array> =>
-  addresses.length === 0 ? [] : [encoded({
-    _tag: "PEERS",
-    peers: addresses.slice(0, limits.PEERS_TO_SEND).map(({ ip, port }) => ({
-      ip: { _tag: "IPv4", ipv4: Uint8Array.from(ip.split("."), Number) },
-      port,
-      numFailures: 0
-    }))
-  })]
 
 /** Makes the supervisor of one node; closing the Scope ends all sessions with "shutdown". */
 export const make = Effect.fnUntraced(function*(config: StellarConfig) {
@@ -111,80 +61,18 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
   const peerStore = yield* PeerStore
   const banList = yield* BanList
   const connections = yield* ConnectionManager
-  const floodGate = yield* FloodGate
-  const pullFlood = yield* PullFlood
-  const survey = yield* Survey
   const itemFetcher = yield* ItemFetcher
-  const application = yield* Application
   const identity = yield* NodeIdentity
   const ownAddress = yield* OwnAddress
-  const crypto = yield* Crypto
   const random = yield* SecureRandom.SecureRandom
-  const runFork = Effect.runForkWith(yield* Effect.context<never>())
-  const forkAlone = (effect: Effect.Effect<void>): () => void => {
-    const fiber = runFork(effect)
-    return () => fiber.interruptUnsafe()
-  }
 
-  const counters = makeCounters()
-  const tallies = makeMessageTallies()
-  /** Handshakes that have asked whether this node is banned: whose each is, where that listens, and how it is ended from outside. */
-  const claimants = new Map<Pending, Claimant>()
+  const around = yield* SessionSurroundings.make(config)
+  const { application, counters, crypto, floodGate, pullFlood, survey, tallies, tap: messages } = around
   /** Connections whose end is an event already. */
   const told = new WeakSet<Pending>()
   /** How many connections ended for each reason, by its tag: those are a closed set. */
   const ended: Record<`ended${string}`, number> = {}
   const events = Tap.make<OverlayEvent<Stellar>>(limits.EVENTS_PER_SUBSCRIBER)
-  const messages = Tap.makeMessageTap<Received<Stellar>>()
-  // One object for all sessions, which is looked at for each message, until the application changes what a ledger takes.
-  let operationsKnown = application.limits().maxTxSetOperations
-  let limitsOfOutboxes = outboxLimits(application.limits(), config.outboundTransactionBytes)
-  const statementQueue = new StatementQueue()
-  const around: SessionSurroundings = {
-    config,
-    clock: yield* Clock.Clock,
-    crypto,
-    dispatcher: yield* nodeDispatcher,
-    sealBuffer: yield* SharedSealBuffer,
-    counters,
-    tallies,
-    application,
-    floodGate,
-    pullFlood,
-    survey,
-    fetching: new StellarFetching({
-      fetcher: itemFetcher,
-      application,
-      crypto,
-      counters,
-      judgeAgain: (items) => {
-        for (const item of items) judgedAgain.add(item)
-        judgedAgain.judge()
-      }
-    }),
-    scpStateAnswers: yield* ScpStateAnswers.make(application),
-    tap: messages,
-    learn: connections.learn,
-    outboxLimits: () => {
-      const capacity = application.limits()
-      if (capacity.maxTxSetOperations !== operationsKnown) {
-        operationsKnown = capacity.maxTxSetOperations
-        limitsOfOutboxes = outboxLimits(capacity, config.outboundTransactionBytes)
-      }
-      return limitsOfOutboxes
-    },
-    statementQueue
-  }
-  /** Has statements judged that waited for items. They are nobody's any more: their credit went back when they began to wait. */
-  const judgedAgain: FloodIntake = new FloodIntake(around, {
-    slot: NO_SENDER,
-    drop: (reason) => {
-      runFork(Effect.logError("statements that had waited for items were not accepted", reason))
-    },
-    consumed: () => {},
-    fork: forkAlone
-  })
-  yield* Effect.addFinalizer(() => Effect.sync(() => judgedAgain.leave()))
   const door = StellarDoor.make({ config, connections, peers, nowMillis: yield* SteadyClock.make })
   const slots = StellarSlots.make({ peers, connections, preferredOnly: config.preferredPeersOnly })
   const fibers = yield* FiberSet.make<void>()
@@ -196,69 +84,19 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     Effect.andThen(Deferred.await(shuttingDown), Effect.sleep(Duration.millis(limits.SHUTDOWN_CLOSE_TIMEOUT_MILLIS)))
   )
 
-  const ofStore = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, DropReason> =>
-    Effect.tapError(effect, (error) => Effect.logError("the store failed", error)).pipe(
-      Effect.mapError((): DropReason => Drop.StoreFailed)
-    )
-
-  const admissionOf = (pending: Pending, end: (reason: DropReason) => void): Admission => ({
-    listeningPort: ownAddress.announcedPort(),
-    // Entered before the list is asked: a ban that comes behind the answer finds who is to go.
-    isBanned: (id) =>
-      Effect.suspend(() => {
-        claimants.set(pending, { id, end, listensAt: undefined })
-        return ofStore(banList.isBanned(id))
-      }),
-    // Marked in the turn in which it is asked, behind the book: two who come at once cannot both be told yes.
-    admit: ({ address, id, isCertificateLong }) => {
-      if (isCertificateLong) counters.longCertificates += 1
-      claimants.set(pending, { id, end, listensAt: address })
-      return Effect.flatMap(
-        ofStore(peerStore.observe(address, observedOf(address, pending.direction))),
-        () => allowed(id, untilDecided((again) => peers.claim(pending, id, identity.peerId > id, again)))
-      )
-    },
-    proven: (claim) => Effect.asVoid(allowed(claim.id, untilDecided((again) => peers.prove(pending, again)))),
-    greetings: (claim) =>
-      Effect.map(ofStore(connections.addressesFor(claim.address)), (addresses) => {
-        const messages = peersMessages(addresses)
-        tallies.sent[MessageType.PEERS]! += messages.length
-        return messages
-      }),
-    onStep: (step) => {
-      const messages = step.endsWith("sent") ? tallies.sent : tallies.received
-      messages[step.startsWith("hello") ? MessageType.HELLO : MessageType.AUTH]! += 1
-    }
+  const admission = StellarAdmission.make({
+    ownId: identity.peerId,
+    announcedPort: ownAddress.announcedPort,
+    peers,
+    peerStore,
+    banList,
+    connections,
+    counters,
+    tallies
   })
-
-  const allowed = (
-    id: PeerId,
-    claimed: Effect.Effect<Exclude<Claimed, "undecided">>
-  ): Effect.Effect<boolean, DropReason> =>
-    Effect.flatMap(
-      claimed,
-      (answer) => answer === "tied" ? Effect.fail(simultaneousDial(id, "us")) : Effect.succeed(answer === "goes-on")
-    )
-
-  /** A peer that refuses this connection for the sake of the other one may say so before we have taken the other one in. */
-  const toldOfRival = (pending: Pending) => (reason: DropReason): DropReason => {
-    const known = asStellarDrop(reason)
-    const claimant = claimants.get(pending)
-    if (known._tag !== "RemoteError" || claimant === undefined || !saysAlreadyConnected(known)) return reason
-    const { id, listensAt } = claimant
-    // A call of ours to where it listens may not have been answered yet, and still be the one that the peer means.
-    const isCalled = pending.direction === "inbound" && listensAt !== undefined && peers.isConnected(listensAt)
-    const hasRival = isCalled || peers.byId(id) !== undefined || peers.rivals(pending).length > 0
-    return hasRival ? simultaneousDial(id, "them") : reason
-  }
 
   /** Whoever has failed too often is forgotten when a connection with its IP is over (protocol §8.2). */
   const tidyUp = (ip: string) => Effect.ignore(ofStore(peerStore.purge(ip)))
-
-  const observedOf = (address: PeerAddress, direction: Direction): Observed => {
-    if (connections.configured(address) === "preferred") return { kind: "preferred" }
-    return direction === "outbound" ? { kind: "outbound", preferredIsKnown: true } : { kind: "inbound" }
-  }
 
   /**
    * The life of one connection: the handshake, the slot, the session, and one reason at the end.
@@ -280,8 +118,8 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
           fiber.interruptUnsafe()
         }
         const established = yield* Effect.mapError(
-          handshake.open(link, role, admissionOf(pending, end)),
-          toldOfRival(pending)
+          handshake.open(link, role, admission.of(pending, end)),
+          admission.toldOfRival(pending)
         )
         if (role === "caller") yield* ofStore(peerStore.succeed(established.claim.address))
         const pingSeed = yield* random.randomBytes(PING_BYTES)
@@ -328,17 +166,15 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
       link,
       slot: peers.takeSlotNumber(),
       ledgers: flowControl.ledgers(),
-      pingSeed,
-      fork: forkAlone
+      pingSeed
     })
     peers.promote(pending, session)
-    claimants.delete(pending)
     counters[pending.direction === "inbound" ? "inboundEstablished" : "outboundEstablished"] += 1
     pullFlood.join(session)
     survey.join(session)
     itemFetcher.join(session)
     events.publish({ _tag: "PeerJoined", peer: session.info() })
-    for (const rival of peers.rivals(pending)) claimants.get(rival)?.end(simultaneousDial(session.id, "us"))
+    admission.promoted(pending, session.id)
     return session
   }
 
@@ -350,7 +186,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
 
   /** Takes the connection out of every list; the second time there is nothing of it. */
   const leave = (pending: Pending, reason: StellarDropReason): void => {
-    claimants.delete(pending)
+    admission.leave(pending)
     peers.leave(pending, reason)
   }
 
@@ -437,7 +273,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
 
   const evict = (id: PeerId): void => {
     drop(id, Drop.DroppedByUser)
-    for (const claimant of claimants.values()) if (claimant.id === id) claimant.end(Drop.Banned)
+    admission.ban(id)
   }
 
   const sessions = (): ReadonlyArray<StellarSession> => peers.all().filter(isSession)
@@ -448,48 +284,7 @@ export const make = Effect.fnUntraced(function*(config: StellarConfig) {
     return FiberSet.clear(fibers)
   })
   yield* Effect.addFinalizer(() => shutdown)
-
-  const beatOf = (session: StellarSession, now: number): void => {
-    try {
-      session.beat(now)
-    } catch (defect) {
-      session.drop(asStellarDrop(bugOf(defect)))
-    }
-  }
-
-  /** A late beat shows that nothing ran meanwhile: a suspended machine, a long collection. What peers did was not seen then. */
-  const stallOf = (now: number): number => now - beatDueMillis > limits.STALL_MILLIS ? now - beatDueMillis : 0
-
-  const beat = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.sync(() => {
-      const stalledMillis = stallOf(now)
-      if (stalledMillis > 0) { for (const session of sessions()) session.postpone(stalledMillis, now) }
-      for (const session of sessions()) beatOf(session, now)
-      const { ledger } = application.position()
-      if (ledger !== undefined) {
-        const oldest = lowestRemembered(ledger)
-        floodGate.advance(ledger, oldest)
-        pullFlood.forgetBelow(oldest)
-        around.fetching.follow(ledger)
-        statementQueue.follow(ledger)
-        for (const session of sessions()) session.dropOutdated()
-      }
-      survey.beat(now)
-      return recovery.isDue(!isLost(application.position()), now)
-    })).pipe(
-      Effect.flatMap((isLost) => isLost ? recoverSync : Effect.void),
-      Effect.catchDefect((defect) => Effect.logError("the beat of the sessions failed", defect))
-    )
-  const recovery = new SyncRecovery()
-  const recoverSync = Effect.map(Effect.suspend(() => Random.shuffle(sessions())), (drawn) => {
-    for (const session of drawn.slice(0, limits.SYNC_RECOVERY_PEERS)) session.askForScpState()
-  })
-  let beatDueMillis = Infinity
-  const pause = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    beatDueMillis = now + Duration.toMillis(config.peerBeat)
-    return Effect.sleep(config.peerBeat)
-  })
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(pause, beat)))
+  yield* Effect.forkScoped(StellarBeat.make(around, sessions))
 
   return PeerSupervisor.of({
     accept,
