@@ -41,7 +41,8 @@ const faults = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("failingDisk"), node: Schema.Finite, failedPerMille: Schema.Finite, ...span }),
   Schema.Struct({ kind: Schema.Literal("lost"), node: Schema.Finite, ...span }),
   Schema.Struct({ kind: Schema.Literal("ban"), ...way, ...span }),
-  Schema.Struct({ kind: Schema.Literal("survey"), node: Schema.Finite, ...span })
+  Schema.Struct({ kind: Schema.Literal("survey"), node: Schema.Finite, ...span }),
+  Schema.Struct({ kind: Schema.Literal("upgrade"), moreBytes: Schema.Finite, atMillis: Schema.Finite })
 ])
 
 const fault = faults.annotate({

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { fair } from "../../src/core/LinkWeather.ts"
 import { type FaultPlan, noFaults, startMillis } from "../../src/core/simulation/FaultPlan.ts"
 import { canonicalText } from "../../src/core/simulation/FaultPlanText.ts"
-import { LOADS } from "../../src/core/simulation/Load.ts"
+import { type Load, LOADS } from "../../src/core/simulation/Load.ts"
 import {
   drawnLoad,
   type Experiment,
@@ -221,8 +221,12 @@ describe("overlay simulate", () => {
     const heavy = seeds.filter((seed) => drawnLoad(seed) === "heavy")
     assert.isAtLeast(heavy.length, 5)
     assert.isAtMost(heavy.length, 25)
+    const withSets = seeds.filter((seed) => ((loadOf(seed, "drawn") as Load).slotsPerSets ?? 0) > 0)
+    assert.closeTo(withSets.length, 50, 20)
     for (const seed of seeds) {
-      assert.deepStrictEqual(loadOf(seed, "drawn"), heavy.includes(seed) ? LOADS.heavy : LOADS.light)
+      const { slotsPerSets, ...load }: Load = loadOf(seed, "drawn") ?? LOADS.none
+      assert.isAtMost(slotsPerSets ?? 0, 3)
+      assert.deepStrictEqual(load, heavy.includes(seed) ? LOADS.heavy : LOADS.light)
       assert.deepStrictEqual(loadOf(seed, LOADS.none), LOADS.none)
     }
   })

@@ -491,6 +491,7 @@ describe("hostile peers", () => {
           SimulatedApplication.make(memory, {
             isLost: () => false,
             fetches: true,
+            moreTxBytes: () => 0,
             ownSets,
             fetched: ({ hash }, isAwaited) => taken.push([hash, isAwaited])
           })

@@ -10,6 +10,7 @@ import { LOADS } from "../../src/core/simulation/Load.ts"
 import { drawPreferences, type Preference } from "../../src/core/simulation/Preference.ts"
 import { random } from "../../src/core/simulation/Topology.ts"
 import { Drop } from "../../src/core/stellar/DropReason.ts"
+import { CREDIT_MESSAGES } from "../../src/core/stellar/limits.ts"
 import type { Fetched } from "../../src/services/stellar/Application.ts"
 import { privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
 import { configuredAreConnected } from "../../src/testing/stellar/properties/connections.ts"
@@ -19,7 +20,8 @@ import { onlyWhatWasSent } from "../../src/testing/stellar/properties/processing
 import type { WatchedNode } from "../../src/testing/stellar/properties/Property.ts"
 import { demandsAreRetried } from "../../src/testing/stellar/properties/retries.ts"
 import { bansHold } from "../../src/testing/stellar/properties/sessions.ts"
-import { notToldBack } from "../../src/testing/stellar/properties/wire.ts"
+import { surveysTellTheTruth } from "../../src/testing/stellar/properties/surveys.ts"
+import { creditIsConserved, notToldBack } from "../../src/testing/stellar/properties/wire.ts"
 import { make, type SimulationOptions } from "../../src/testing/stellar/Simulation.ts"
 import {
   addressOf,
@@ -33,6 +35,7 @@ import {
   left,
   news,
   SECOND,
+  type TestWay,
   watching,
   wayOf
 } from "./watching.ts"
@@ -214,6 +217,85 @@ describe("the properties of what a program is given", () => {
   })
 })
 
+describe("the property of surveys", () => {
+  const seenOf = (shown: ReadonlyArray<number>, { asked = 1, isRunning = false } = {}) => {
+    const peers = new Map(shown.map((index) => [idOf(index), peerData]))
+    const nodes = new Map([[idOf(asked), { data: nodeData, inbound: peers, outbound: new Map() }]])
+    const results = Effect.succeed({ isRunning, backlog: [], badResponseNodes: [], nodes })
+    const overlay = faceOf({})
+    const { breaches, hooks } = watching(surveysTellTheTruth, {
+      plan: { ...noFaults(3, 60_000), faults: [{ kind: "survey", node: 0, fromMillis: 0, toMillis: 9000 }] },
+      overlay: { ...overlay, survey: { ...overlay.survey, results } }
+    })
+    hooks.event?.(0, joined(1))
+    hooks.event?.(1, joined(0))
+    hooks.event?.(1, joined(HOSTILE))
+    hooks.event?.(1, left(HOSTILE))
+    hooks.end?.()
+    return breaches
+  }
+  const nodeData = {
+    addedAuthenticatedPeers: 0,
+    droppedAuthenticatedPeers: 0,
+    totalInboundPeerCount: 0,
+    totalOutboundPeerCount: 0,
+    p75SCPFirstToSelfLatencyMs: 0,
+    p75SCPSelfToOtherLatencyMs: 0,
+    lostSyncCount: 0,
+    isValidator: false,
+    maxInboundPeerCount: 0,
+    maxOutboundPeerCount: 0
+  }
+  const peerData = {
+    peerStats: {
+      id: new Uint8Array(32),
+      versionStr: new Uint8Array(0),
+      messagesRead: 0n,
+      messagesWritten: 0n,
+      bytesRead: 0n,
+      bytesWritten: 0n,
+      secondsConnected: 0n,
+      uniqueFloodBytesRecv: 0n,
+      duplicateFloodBytesRecv: 0n,
+      uniqueFetchBytesRecv: 0n,
+      duplicateFetchBytesRecv: 0n,
+      uniqueFloodMessageRecv: 0n,
+      duplicateFloodMessageRecv: 0n,
+      uniqueFetchMessageRecv: 0n,
+      duplicateFetchMessageRecv: 0n
+    },
+    averageLatencyMs: 0
+  }
+
+  it("sees a peer that never was one, a node that was not to be asked, and a survey without an end", () => {
+    assert.deepStrictEqual(seenOf([0, HOSTILE]), [])
+    assert.deepStrictEqual(seenOf([0, 9]), [1])
+    assert.deepStrictEqual(seenOf([], { asked: HOSTILE }), [0])
+    assert.deepStrictEqual(seenOf([], { isRunning: true }), [0])
+  })
+})
+
+describe("the property of credit", () => {
+  it("lets the bytes pass by which transactions have become longer, and sees more than those, or before", () => {
+    const { breaches, clock, hooks } = watching(creditIsConserved, {
+      plan: { ...noFaults(3, 60_000), faults: [{ kind: "upgrade", moreBytes: 4096, atMillis: 5000 }] }
+    })
+    const grants = (way: TestWay, messages: number, bytes: number) =>
+      hooks.sent?.(frame(way, "SEND_MORE_EXTENDED", { grant: { messages, bytes } }))
+    const way = wayOf(0, 1)
+    grants(way, CREDIT_MESSAGES, 300_000)
+    clock.nowMicros = 5 * SECOND
+    grants(way, 0, 4096)
+    assert.deepStrictEqual(breaches, [])
+    grants(way, 0, 1)
+    clock.nowMicros = 4 * SECOND
+    const other = wayOf(0, 1)
+    grants(other, CREDIT_MESSAGES, 300_000)
+    grants(other, 0, 4096)
+    assert.deepStrictEqual(breaches, [0, 0])
+  })
+})
+
 describe("preferences", () => {
   it("are drawn for some nodes of every other seed, of their neighbours, and each fits its slots", () => {
     let seeds = 0
@@ -320,6 +402,24 @@ describe("a run", () => {
     assert.isAbove(callers.length, 1)
     assert.deepStrictEqual(simulation.finish().violations, [])
     assert.lengthOf(left.filter((detail) => detail.endsWith("PreferredPeerSelected")), 1)
+  })
+
+  it("has peers get leave to send longer transactions", () => {
+    const { violations } = make(optionsOf([{ kind: "upgrade", moreBytes: 30_000, atMillis: 10_000 }])).finish()
+    assert.deepStrictEqual(violations, [])
+    // Which grants they are, the property of credit knows by the plan alone.
+    const simulation = make(optionsOf([{ kind: "upgrade", moreBytes: 30_000, atMillis: 10_000 }]))
+    const credit = (seconds: number): number => {
+      let bytes = 0
+      simulation.advanceTo(seconds)
+      simulation.world.fork(Effect.map(simulation.nodes[0]!.overlay()!.peers, (peers) => {
+        bytes = Math.min(...peers.map(({ receiveCredit }) => receiveCredit.bytes))
+      }))
+      simulation.world.advanceTo(simulation.world.nowMicros())
+      return bytes
+    }
+    const [before, after] = [9, 16].map(credit)
+    assert.isAtLeast(after! - before!, 20_000)
   })
 
   it("has a node survey its peers, and those answer", () => {

@@ -136,6 +136,13 @@ export interface Survey extends Span {
   readonly node: number
 }
 
+/** The network agrees on longer transactions, by so many bytes, and all programs of honest nodes know it at once. */
+export interface Upgrade {
+  readonly kind: "upgrade"
+  readonly moreBytes: number
+  readonly atMillis: number
+}
+
 /** A fault that holds for a time. */
 export type LastingFault =
   | Crash
@@ -156,7 +163,7 @@ export type LastingFault =
   | Survey
 
 /** One thing that goes wrong. */
-export type Fault = LastingFault | Reset
+export type Fault = LastingFault | Reset | Upgrade
 
 /**
  * A plan of faults.
@@ -192,7 +199,7 @@ export const noFaults = (nodes: number, durationMillis: number): FaultPlan => ({
 export const calmFromMillis = (durationMillis: number): number => Math.floor((durationMillis * 2) / 3)
 
 /** Tells whether the fault holds for a time. */
-export const isLasting = (fault: Fault): fault is LastingFault => fault.kind !== "reset"
+export const isLasting = (fault: Fault): fault is LastingFault => !("atMillis" in fault)
 
 /** When the fault begins. */
 export const startMillis = (fault: Fault): number => isLasting(fault) ? fault.fromMillis : fault.atMillis

@@ -76,6 +76,7 @@ const fieldProblems = (
     case "downMillis":
     case "upMillis":
     case "bytesPerSecond":
+    case "moreBytes":
       return unless(isAmount(value), AMOUNT)
     case "lostPerMille":
     case "failedPerMille":

@@ -191,7 +191,7 @@ const MOST_TRACKS = 32
 /** One of so many honest nodes, but always one, may be off the network at a time. */
 const HONEST_PER_DOWN = 3
 
-type DrawnKind = Exclude<Fault["kind"], "hostile" | "lost" | "ban" | "survey">
+type DrawnKind = Exclude<Fault["kind"], "hostile" | "lost" | "ban" | "survey" | "upgrade">
 
 const KINDS: ReadonlyArray<DrawnKind> = [
   "crash",

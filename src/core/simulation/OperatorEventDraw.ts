@@ -1,9 +1,9 @@
 /**
  * Draws what operators and their programs do in a run under heavy faults: a program loses the network, a node is banned for a while,
- * somebody surveys. It is no damage, and comes on top of the faults.
+ * somebody surveys, the network takes longer transactions. It is no damage, and comes on top of the faults.
  */
 import type { Prng } from "../Prng.ts"
-import type { Ban, Lost, Survey } from "./FaultPlan.ts"
+import type { Ban, Lost, Survey, Upgrade } from "./FaultPlan.ts"
 import type { Topology } from "./Topology.ts"
 
 /** Each of these is in one of so many seeds. */
@@ -14,6 +14,8 @@ const MOST_LOST = 3
 const MOST_BANS = 3
 /** Nothing is worth drawing in a run with less time for it. */
 const LEAST_MILLIS = 1000
+/** Transactions become longer by at most so much: what a peer may be granted beside its credit. */
+const MOST_MORE_BYTES = 32_768
 /** A survey needs both of its halves: it lasts at least one in so many parts of the time. */
 const SURVEY_PARTS = 2
 
@@ -27,14 +29,15 @@ export const operatorEvents = (
   topology: Topology,
   calmMillis: number,
   hostile: ReadonlySet<number>
-): ReadonlyArray<Lost | Ban | Survey> => {
+): ReadonlyArray<Lost | Ban | Survey | Upgrade> => {
   const honest = Array.from({ length: topology.nodes }, (_, node) => node).filter((node) => !hostile.has(node))
   if (calmMillis < LEAST_MILLIS || honest.length === 0) return []
-  const [losing, banning, surveying] = ["lost", "bans", "survey"].map((name) => prng.fork(name))
+  const [losing, banning, surveying, upgrading] = ["lost", "bans", "survey", "upgrade"].map((name) => prng.fork(name))
   return [
     ...(losing === undefined ? [] : losses(losing, honest, calmMillis)),
     ...(banning === undefined ? [] : bans(banning, topology, hostile, calmMillis)),
-    ...(surveying === undefined ? [] : surveys(surveying, honest, calmMillis))
+    ...(surveying === undefined ? [] : surveys(surveying, honest, calmMillis)),
+    ...(upgrading === undefined ? [] : upgrades(upgrading, calmMillis))
   ]
 }
 
@@ -79,4 +82,9 @@ const bans = (
 const surveys = (prng: Prng, honest: ReadonlyArray<number>, calmMillis: number): ReadonlyArray<Survey> =>
   prng.chance(1, ONE_IN)
     ? [{ kind: "survey", node: oneOf(prng, honest), ...within(prng, calmMillis, Math.ceil(calmMillis / SURVEY_PARTS)) }]
+    : []
+
+const upgrades = (prng: Prng, calmMillis: number): ReadonlyArray<Upgrade> =>
+  prng.chance(1, ONE_IN)
+    ? [{ kind: "upgrade", moreBytes: 1 + prng.below(MOST_MORE_BYTES), atMillis: prng.below(calmMillis) }]
     : []

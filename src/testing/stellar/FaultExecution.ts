@@ -26,6 +26,8 @@ export interface Stage {
   readonly passphrase: string
   /** Told when the program of a node has lost the network, and when it has found it again. */
   readonly lost: (node: number, isLost: boolean) => void
+  /** Told by how many bytes transactions may be longer. */
+  readonly upgraded: (moreBytes: number) => void
   /** Whom each node calls, by index. */
   readonly callsOf: (node: number) => ReadonlyArray<number>
   /** The weather where no fault makes another. */
@@ -232,6 +234,8 @@ export const make = (stage: Stage): FaultExecution => {
         return ban(fault)
       case "survey":
         return survey(fault)
+      case "upgrade":
+        return stage.upgraded(fault.moreBytes)
       case "reset":
         return network.reset(ipOf(fault.source), ipOf(fault.target))
     }
@@ -262,6 +266,7 @@ export const make = (stage: Stage): FaultExecution => {
         return
       case "survey":
         return operate(fault.node, ({ survey }) => survey.stopRequests)
+      case "upgrade":
       case "ban":
         // Its expiry came with it.
       case "reset":

@@ -23,6 +23,8 @@ export interface SimulatedProgram {
   readonly isLost: () => boolean
   /** Whether it looks for what statements name. Otherwise that is the application's own business. */
   readonly fetches: boolean
+  /** By how many bytes transactions may be longer than the application inside says. */
+  readonly moreTxBytes: () => number
   /** Whole messages with sets that this program has made itself, by their hashes. */
   readonly ownSets: ReadonlyMap<ItemHash.ItemHash, Uint8Array>
   /** Told of each item that a peer gave, and whether a statement waits for it. */
@@ -57,7 +59,11 @@ export const make = (inside: Application["Service"], program: SimulatedProgram):
   return {
     // Not copied: what an application has as a class, it keeps.
     position: () => program.isLost() ? { ...inside.position(), synced: false } : inside.position(),
-    limits: () => inside.limits(),
+    limits: () => {
+      const limits = inside.limits()
+      const more = program.moreTxBytes()
+      return more === 0 ? limits : { ...limits, maxTxBytes: limits.maxTxBytes + more }
+    },
     originate: (message) => inside.originate(message),
     hasTransaction: (hash) => inside.hasTransaction(hash),
     transaction: (hash) => inside.transaction(hash),

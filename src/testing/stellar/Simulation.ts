@@ -15,6 +15,7 @@ import {
   type Fault,
   type FaultPlan,
   hostileNodes,
+  isLasting,
   noFaults,
   surveyors
 } from "../../core/simulation/FaultPlan.ts"
@@ -175,6 +176,8 @@ export const make = (options: SimulationOptions): Simulation => {
   const hostile = new Set(hostileNodes(plan))
   const networkId = ItemHash.toBytes(crypto.sha256(new TextEncoder().encode(PASSPHRASE)))
   let duplicates = 0
+  /** By how much the network has made its longest transaction longer. */
+  let moreTxBytes = 0
   /** The time of the run is over: what the plan still has to say is not done any more. */
   let isOver = false
   /** What a listener has thrown. */
@@ -280,6 +283,7 @@ export const make = (options: SimulationOptions): Simulation => {
       application: RecordingApplication.around(
         SimulatedApplication.around(applicationOf(index), {
           isLost: () => program.isLost,
+          moreTxBytes: () => moreTxBytes,
           fetches: options.application === undefined,
           ownSets: program.ownSets,
           fetched: (item, isAwaited) => checks.fetched(index, item, isAwaited || options.application !== undefined)
@@ -325,6 +329,9 @@ export const make = (options: SimulationOptions): Simulation => {
     nodes,
     passphrase: PASSPHRASE,
     lost: (node, isLost) => programs[node]!.lose(isLost),
+    upgraded: (moreBytes) => {
+      moreTxBytes += moreBytes
+    },
     callsOf: (node) => topology.dials.filter(({ caller }) => caller === node).map(({ called }) => called),
     weather: options.weather ?? fair,
     machineOf
@@ -507,4 +514,4 @@ const propertiesOf = ({ application, properties = "all" }: SimulationOptions): R
   return application === undefined ? chosen : chosen.filter((property) => property !== everythingArrives)
 }
 
-const endMillis = (fault: Fault): number => fault.kind === "reset" ? fault.atMillis : fault.toMillis
+const endMillis = (fault: Fault): number => isLasting(fault) ? fault.toMillis : fault.atMillis

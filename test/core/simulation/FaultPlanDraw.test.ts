@@ -176,7 +176,7 @@ describe("A drawn plan", () => {
     for (const plan of plans) {
       for (const kind of new Set(plan.faults.map((fault) => fault.kind))) counts.set(kind, (counts.get(kind) ?? 0) + 1)
     }
-    assert.strictEqual(counts.size, 16)
+    assert.strictEqual(counts.size, 17)
     // Five standard deviations of 500 coins.
     for (const [kind, count] of counts) assert.closeTo(count, 250, 56, kind)
   })

@@ -21,7 +21,8 @@ export const ONE_OF_EACH: ReadonlyArray<Fault> = [
   { kind: "failingDisk", node: 5, failedPerMille: 500, ...span },
   { kind: "lost", node: 6, ...span },
   { kind: "ban", source: 6, target: 7, ...span },
-  { kind: "survey", node: 7, ...span }
+  { kind: "survey", node: 7, ...span },
+  { kind: "upgrade", moreBytes: 4096, atMillis: 4321 }
 ]
 
 /** A plan of these faults for a run of ten nodes and thirty seconds. */

@@ -24,6 +24,7 @@ import {
   slotLimits
 } from "./sessions.ts"
 import { sharesHold } from "./shares.ts"
+import { surveysTellTheTruth } from "./surveys.ts"
 import { onlyWellFormed } from "./wellFormed.ts"
 import { creditIsConserved, crossesOnce, notToldBack, peersFromTheCalled, scpGoesFirst, sequencesRise } from "./wire.ts"
 
@@ -46,6 +47,7 @@ export const cheapProperties: ReadonlyArray<Property> = [
   onlyWhatWasSaid,
   onlyAwaitedItems,
   nothingWhileLost,
+  surveysTellTheTruth,
   memoryIsBounded,
   everythingArrives,
   nothingIsLeft

@@ -6,7 +6,7 @@ import { MessageType } from "../../../core/stellar/messages.ts"
 import type { WireFrame, WireWay } from "../Wiretap.ts"
 import { Crossings, isFlood } from "./crossings.ts"
 import { Mark } from "./HashesOver.ts"
-import { byWay, isHonest, nodeAt, type Property } from "./Property.ts"
+import { byWay, isHonest, nodeAt, type Property, type Watched } from "./Property.ts"
 
 const isBulk = (kind: number): boolean => isFlood(kind) && kind !== MessageType.SCP_MESSAGE
 
@@ -38,8 +38,17 @@ interface Account {
   /** Grants that the receiver has sent, the first one not counted. */
   returnedMessages: number
   returnedBytes: number
+  /** Grants of bytes alone, for transactions that have become longer. */
+  raisedBytes: number
   hasFirst: boolean
 }
+
+/** By how many bytes transactions have become longer so far. */
+const upgradedBytes = (run: Watched): number =>
+  run.plan.faults.reduce(
+    (sum, fault) => fault.kind === "upgrade" && fault.atMillis * 1000 <= run.nowMicros() ? sum + fault.moreBytes : sum,
+    0
+  )
 
 const account = (): Account => ({
   heardMessages: 0,
@@ -50,6 +59,7 @@ const account = (): Account => ({
   arrivedBytes: 0,
   returnedMessages: 0,
   returnedBytes: 0,
+  raisedBytes: 0,
   hasFirst: false
 })
 
@@ -57,7 +67,7 @@ const account = (): Account => ({
 export const creditIsConserved: Property = {
   name: "credit is conserved on every link",
   doc:
-    "An honest node sends no more than it was granted; it grants its first credit once, then what has come and no more; and at the end of the run no full batch is owed.",
+    "An honest node sends no more than it was granted; it grants its first credit once, then what has come and no more, but for the bytes by which the network has made transactions longer; and at the end of the run no full batch is owed.",
   watch: (run, violated) => {
     // By the way that the flood messages go.
     const of = byWay(account)
@@ -101,6 +111,17 @@ export const creditIsConserved: Property = {
             const { messages } = run.nodes[way.fromNode]!.config.credit
             if (grant.messages !== messages) {
               violated(way.fromNode, `${toText(frame)}: the first credit is ${grant.messages}`)
+            }
+            return
+          }
+          if (grant.messages === 0) {
+            given.raisedBytes += grant.bytes
+            const agreedBytes = upgradedBytes(run)
+            if (given.raisedBytes > agreedBytes) {
+              violated(
+                way.fromNode,
+                `${toText(frame)}: ${given.raisedBytes} bytes more, and ${agreedBytes} are agreed on`
+              )
             }
             return
           }
