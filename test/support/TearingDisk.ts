@@ -10,10 +10,10 @@ import type { Prng } from "../../src/core/Prng.ts"
 export const SECTOR_BYTES = 512
 
 interface File {
-  /** What a reader sees. */
-  cached: Uint8Array
+  /** What a reader sees. It may lie in a larger buffer, with room to grow. */
+  cached: Uint8Array<ArrayBuffer>
   /** What is on the disk for sure. */
-  durable: Uint8Array
+  durable: Uint8Array<ArrayBuffer>
   /** What has happened since, in order. */
   changes: Array<{ readonly at: number; readonly bytes: Uint8Array } | { readonly size: number }>
 }
@@ -106,7 +106,7 @@ export class TearingDisk {
   /** What is there when the power comes back: another draw each time. */
   afterPowerCut(): Image {
     return new Map([...this.#files].map(([name, { changes, durable }]) => {
-      let bytes: Uint8Array = durable
+      let bytes = durable.slice()
       // Some disks lose little and some lose much.
       const percent = this.#prng.below(101)
       for (const change of changes) {
@@ -134,14 +134,18 @@ export class TearingDisk {
   }
 }
 
-const resized = (bytes: Uint8Array, size: number): Uint8Array => {
+const resized = (bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> => {
   const other = new Uint8Array(size)
   other.set(bytes.subarray(0, size))
   return other
 }
 
-const written = (file: Uint8Array, at: number, bytes: Uint8Array): Uint8Array => {
-  const other = resized(file, Math.max(file.length, at + bytes.length))
+/** Writes into the file itself, unless that is too short: one with twice the room, which is zeros, takes its place then. */
+const written = (file: Uint8Array<ArrayBuffer>, at: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const size = Math.max(file.length, at + bytes.length)
+  const other = size <= file.buffer.byteLength
+    ? new Uint8Array(file.buffer, 0, size)
+    : resized(file, 2 * size).subarray(0, size)
   other.set(bytes, at)
   return other
 }
