@@ -18,10 +18,9 @@ import { Transport } from "../../../src/services/Transport.ts"
 import { bytesOf, encode, sealed, unsealed } from "./handshakePeer.ts"
 import { acceptor, type ByHand, called, caller, demand, numbersHeard, stranger } from "./peerByHand.ts"
 import {
+  counterNow,
   crypto,
-  makeNode,
-  type NodeOptions,
-  NOW_SECONDS,
+  node,
   patiently,
   statementMessage,
   statementOf,
@@ -33,10 +32,6 @@ import {
 } from "./peerNode.ts"
 
 const tcp = TcpTransport.make()
-
-const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
-
-const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
 
 const infoOf = (of: TestNode, { id }: ByHand) =>
   Effect.map(of.overlay.peers, (peers) => peers.find((peer) => peer.id === id))

@@ -15,10 +15,11 @@ import { type Overrides, privateNetwork } from "../../../src/services/stellar/St
 import { type Doctored, encode } from "./handshakePeer.ts"
 import { type ByHand, caller } from "./peerByHand.ts"
 import {
+  counterNow,
+  firstNow,
   hashBytes,
-  makeNode,
+  node,
   type NodeOptions,
-  NOW_SECONDS,
   PASSPHRASE,
   statementOf,
   type TestNode,
@@ -28,15 +29,8 @@ import {
   until
 } from "./peerNode.ts"
 
-const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
-
-const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
-
 const grantsTo = (peer: ByHand): ReadonlyArray<readonly [messages: number, bytes: number]> =>
   peer.heardOf("SEND_MORE_EXTENDED").map(({ sendMoreExtended: it }) => [it.numMessages, it.numBytes])
-
-/** What it tells of its first peer. */
-const firstNow = ({ overlay }: TestNode) => Effect.runSync(overlay.peers)[0]
 
 const infoOf = Effect.fnUntraced(function*({ overlay }: TestNode, peer: ByHand) {
   const info = (yield* overlay.peers).find(({ id }) => id === peer.id)

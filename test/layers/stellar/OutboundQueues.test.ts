@@ -13,20 +13,15 @@ import type { SCPPledges } from "../../../src/core/stellar/messages/scp.ts"
 import { confirm, externalize, nominate, prepare, signedStatement, signerOf } from "../../support/statements.ts"
 import { type ByHand, caller, demand, numbersHeard } from "./peerByHand.ts"
 import {
+  counterNow,
   hashBytes,
-  makeNode,
   networkId,
+  node,
   type NodeOptions,
-  NOW_SECONDS,
-  type TestNode,
   transactionMessage,
   transactionOf,
   until
 } from "./peerNode.ts"
-
-const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
-
-const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
 
 const beat = TestClock.adjust("5 seconds")
 

@@ -11,21 +11,7 @@ import type { Position } from "../../../src/services/stellar/Application.ts"
 import { externalize, nominate, prepare, signedStatement, signerOf } from "../../support/statements.ts"
 import { bytesOf, encode } from "./handshakePeer.ts"
 import { type ByHand, caller } from "./peerByHand.ts"
-import {
-  crypto,
-  makeNode,
-  networkId,
-  type NodeOptions,
-  NOW_SECONDS,
-  statementMessage,
-  statementOf,
-  type TestNode,
-  until
-} from "./peerNode.ts"
-
-const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
-
-const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
+import { counterNow, crypto, networkId, node, statementMessage, statementOf, until } from "./peerNode.ts"
 
 const question = (ledgerSeq: number): StellarMessage => ({ _tag: "GET_SCP_STATE", ledgerSeq })
 

@@ -30,9 +30,11 @@ import { signerOf } from "../../support/statements.ts"
 import { bytesOf, encode, sealed, unsealed } from "./handshakePeer.ts"
 import { acceptor, type ByHand, caller, stranger } from "./peerByHand.ts"
 import {
+  counterNow,
   crypto,
   hashBytes,
   makeNode,
+  node,
   type NodeOptions,
   NOW_SECONDS,
   patiently,
@@ -50,13 +52,7 @@ const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "hex
 const fixture = <A>(name: string): A =>
   JSON.parse(readFileSync(new URL(`../../fixtures/stellar-vectors/${name}.json`, import.meta.url), "utf8"))
 
-const setNow = TestClock.setTime(NOW_SECONDS * 1000)
-
 const tcp = TcpTransport.make()
-
-const node = (options?: NodeOptions) => Effect.andThen(setNow, makeNode(options))
-
-const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
 
 const counter = (of: TestNode, name: string): Effect.Effect<number> => Effect.sync(() => counterNow(of, name))
 

@@ -14,8 +14,10 @@ import { writeRecordMark } from "../../../src/core/stellar/RecordMark.ts"
 import { bytesOf, sealed } from "./handshakePeer.ts"
 import { type ByHand, caller } from "./peerByHand.ts"
 import {
+  counterNow,
   crypto,
   makeNode,
+  node,
   type NodeOptions,
   NOW_SECONDS,
   statementMessage,
@@ -23,10 +25,6 @@ import {
   transactionOf,
   until
 } from "./peerNode.ts"
-
-const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
-
-const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
 
 const beat = TestClock.adjust("5 seconds")
 

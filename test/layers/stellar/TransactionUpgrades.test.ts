@@ -10,22 +10,7 @@ import * as limits from "../../../src/core/stellar/limits.ts"
 import type { StellarMessage } from "../../../src/core/stellar/messages.ts"
 import { maxTransactionBytes } from "../../../src/core/stellar/TransactionLimits.ts"
 import { type ByHand, caller, demand, numbersHeard } from "./peerByHand.ts"
-import {
-  makeNode,
-  type NodeOptions,
-  NOW_SECONDS,
-  type TestNode,
-  transactionMessage,
-  transactionOf,
-  until
-} from "./peerNode.ts"
-
-const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
-
-const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
-
-/** What it tells of its first peer. */
-const firstNow = ({ overlay }: TestNode) => Effect.runSync(overlay.peers)[0]
+import { counterNow, firstNow, node, transactionMessage, transactionOf, until } from "./peerNode.ts"
 
 const beat = TestClock.adjust("5 seconds")
 

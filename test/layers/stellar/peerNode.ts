@@ -216,3 +216,12 @@ export const makeNode = Effect.fnUntraced(function*(options: NodeOptions = {}) {
     close: Scope.close(scope, Exit.void)
   } satisfies TestNode
 })
+
+/** Starts a node at the time of these tests. */
+export const node = (options?: NodeOptions) => Effect.andThen(TestClock.setTime(NOW_SECONDS * 1000), makeNode(options))
+
+/** What it has counted so far. */
+export const counterNow = ({ overlay }: TestNode, name: string): number => Effect.runSync(overlay.counters)[name] ?? 0
+
+/** What it tells of its first peer. */
+export const firstNow = ({ overlay }: TestNode) => Effect.runSync(overlay.peers)[0]
