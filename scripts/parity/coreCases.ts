@@ -7,7 +7,7 @@
  */
 
 /** One test of stellar-core. */
-export interface CoreTest {
+interface CoreTest {
   readonly name: string
   /** Its sections, if it has any: each is a case, and the test by itself then is none. */
   readonly sections?: ReadonlyArray<string>

@@ -294,8 +294,8 @@ export const TRANSACTIONS_PER_SECOND = 200
 export const HELD_TRANSACTIONS = 20_000
 /** Bytes of transactions held for demands. Ours: 5 KiB for each of 60 s at 200 a second; the oldest goes. */
 export const HELD_TRANSACTION_BYTES = 67_108_864
-/** How long a transaction is held: twice the time in which one peer may ask 15 others in turn. */
-export const HELD_TRANSACTION_MILLIS = DEMAND_MEMORY_MILLIS
+/** How long a transaction is held: twice the time in which one peer may ask 15 others in turn, 2 s x 15 x 2. */
+export const HELD_TRANSACTION_MILLIS = 60_000
 /** Transactions known to have come, so that they are not demanded: more than a full flood gate's share at 200 a second in 300 s. Ours. */
 export const SEEN_TRANSACTIONS = 65_536
 /** Sets of transactions that the program put here to be fetched: two a ledger for the 12 remembered, and room. Ours: the oldest goes. */
