@@ -30,14 +30,9 @@ import {
   turn,
   until
 } from "./peerNode.ts"
+import { infoOf, slotsHeard } from "./sessionChecks.ts"
 
 const tcp = TcpTransport.make()
-
-const infoOf = (of: TestNode, { id }: ByHand) =>
-  Effect.map(of.overlay.peers, (peers) => peers.find((peer) => peer.id === id))
-
-const slotsHeard = (peer: ByHand): ReadonlyArray<number> =>
-  peer.heardOf("SCP_MESSAGE").map(({ envelope }) => Number(envelope.statement.slotIndex))
 
 /** A peer goes on as if nothing had happened: what the node says comes to it, and what it says is taken. */
 const assertUnaffected = Effect.fnUntraced(function*(of: TestNode, peer: ByHand, number: number) {

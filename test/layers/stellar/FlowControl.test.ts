@@ -28,9 +28,7 @@ import {
   turn,
   until
 } from "./peerNode.ts"
-
-const grantsTo = (peer: ByHand): ReadonlyArray<readonly [messages: number, bytes: number]> =>
-  peer.heardOf("SEND_MORE_EXTENDED").map(({ sendMoreExtended: it }) => [it.numMessages, it.numBytes])
+import { grantsTo } from "./sessionChecks.ts"
 
 const infoOf = Effect.fnUntraced(function*({ overlay }: TestNode, peer: ByHand) {
   const info = (yield* overlay.peers).find(({ id }) => id === peer.id)

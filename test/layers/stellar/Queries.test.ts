@@ -12,11 +12,9 @@ import { externalize, nominate, prepare, signedStatement, signerOf } from "../..
 import { bytesOf, encode } from "./handshakePeer.ts"
 import { type ByHand, caller } from "./peerByHand.ts"
 import { counterNow, crypto, networkId, node, statementMessage, statementOf, until } from "./peerNode.ts"
+import { slotsHeard } from "./sessionChecks.ts"
 
 const question = (ledgerSeq: number): StellarMessage => ({ _tag: "GET_SCP_STATE", ledgerSeq })
-
-const slotsHeard = (peer: ByHand): ReadonlyArray<number> =>
-  peer.heardOf("SCP_MESSAGE").map(({ envelope }) => Number(envelope.statement.slotIndex))
 
 /** Lets so many seconds pass in which these peers stay: they are heard of at every beat, and grant now and then. */
 const pass = Effect.fnUntraced(function*(seconds: number, peers: ReadonlyArray<ByHand>) {
