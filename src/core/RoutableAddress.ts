@@ -39,9 +39,11 @@ const privates = ranges("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 /** Networks of one cable (RFC 3927), those of a provider behind its own translation (RFC 6598), and those of test benches (RFC 2544). */
 const locals = ranges("169.254.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
 
+const isIn = (number: number, among: ReadonlyArray<Subnet>): boolean => among.some((range) => contains(range, number))
+
 const isAmong = (ip: string, among: ReadonlyArray<Subnet>): boolean => {
   const number = ipNumber(ip)
-  return number !== undefined && among.some((range) => contains(range, number))
+  return number !== undefined && isIn(number, among)
 }
 
 /**
@@ -51,10 +53,11 @@ const isAmong = (ip: string, among: ReadonlyArray<Subnet>): boolean => {
  * address that can be nobody's, and what is no dotted quad, is never believed. So an IPv4 address in the clothes of IPv6
  * (`::ffff:10.0.0.1`) is no way around this: IPv6 is not spoken here, in no notation.
  */
-export const isRoutable = (ip: string, { allowLocal }: RoutableOptions): boolean =>
-  ipNumber(ip) !== undefined
-  && !isAmong(ip, nobodys)
-  && (allowLocal || !(isAmong(ip, loopback) || isAmong(ip, privates) || isAmong(ip, locals)))
+export const isRoutable = (ip: string, { allowLocal }: RoutableOptions): boolean => {
+  const number = ipNumber(ip)
+  return number !== undefined && !isIn(number, nobodys)
+    && (allowLocal || !(isIn(number, loopback) || isIn(number, privates) || isIn(number, locals)))
+}
 
 /** Whether the address is this machine's for itself: 127/8. */
 export const isLoopback = (ip: string): boolean => isAmong(ip, loopback)

@@ -16,17 +16,32 @@ const decimal = /^(?:0|[1-9]\d{0,2})$/
 const numberUpTo = (most: number, text: string | undefined): number | undefined =>
   text !== undefined && decimal.test(text) && Number(text) <= most ? Number(text) : undefined
 
+const DOT = 0x2e
+const ZERO = 0x30
+
 /** A dotted quad as a number from 0 to 2^32 - 1; `undefined` for any other text. */
 export const ipNumber = (ip: string): number | undefined => {
-  const octets = ip.split(".")
-  if (octets.length !== 4) return undefined
+  // Digit by digit: each address that is named is asked about, and pieces of text would cost more than all else.
   let number = 0
-  for (const text of octets) {
-    const octet = numberUpTo(255, text)
-    if (octet === undefined) return undefined
-    number = number * 256 + octet
+  let octets = 0
+  let octet = 0
+  let digits = 0
+  for (let i = 0; i <= ip.length; i++) {
+    const code = i === ip.length ? DOT : ip.charCodeAt(i)
+    if (code === DOT) {
+      if (digits === 0 || ++octets > 4) return undefined
+      number = number * 256 + octet
+      octet = digits = 0
+      continue
+    }
+    const digit = code - ZERO
+    // A zero in front is of octal notation, and not of this one.
+    if (!(digit >= 0 && digit <= 9) || (digits > 0 && octet === 0)) return undefined
+    octet = octet * 10 + digit
+    digits += 1
+    if (octet > 255) return undefined
   }
-  return number
+  return octets === 4 ? number : undefined
 }
 
 /**

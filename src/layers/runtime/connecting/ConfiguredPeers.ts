@@ -78,8 +78,9 @@ export const make = (options: ConfiguredPeersOptions, store: PeerStore["Service"
   const resolved = Deferred.makeUnsafe<void>()
 
   const kindOf = (address: PeerAddress): ConfiguredKind | undefined => {
-    const key = format(address)
-    return configuration.findLast((one) => one.address !== undefined && format(one.address) === key)?.kind
+    // Of each peer that comes or is to be called: no texts are made.
+    const { ip, port } = address
+    return configuration.findLast((one) => one.address?.port === port && one.address.ip === ip)?.kind
   }
 
   const enterOne = Effect.fnUntraced(function*(one: Configured) {
