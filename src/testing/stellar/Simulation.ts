@@ -129,8 +129,8 @@ const SILENCE_MICROS = VIRTUAL_LINK_TIMEOUT_MICROS + END_MICROS
 const AFTERLIFE_MICROS = 3600 * MICROS_PER_SECOND
 /** So much virtual time of a network that lives passes between two looks at the host: some milliseconds of a small network. */
 const SLICE_MICROS = MICROS_PER_SECOND / 10
-/** The same of one in which nothing should happen any more. */
-const QUIET_SLICE_MICROS = MICROS_PER_SECOND
+/** The same of one in which nothing should happen any more: over an hour is looked at so, and each slice costs its caller a turn. */
+const QUIET_SLICE_MICROS = 10 * MICROS_PER_SECOND
 /** The name under which it is told that the load cannot be said. It is no property: whoever brings a load breaks it. */
 const LOAD_IS_SAID = "what the load says is not refused"
 
