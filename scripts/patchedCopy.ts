@@ -69,6 +69,13 @@ export const hunksOf = ({ text }: Patch): ReadonlyArray<Hunk> =>
     })
   })
 
+/** How many lines the heads of its changes announce, before and after. */
+const announced = ({ text }: Patch): ReadonlyArray<string> =>
+  Array.from(
+    text.matchAll(/^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@/gm),
+    ([, before = "1", after = "1"]) => `${before} and ${after}`
+  )
+
 /**
  * Why a patch does not fit the project below `root`, if it does not: each of its places must be there once, else `git apply`
  * refuses it, or takes the nearest place for the meant one.
@@ -76,7 +83,10 @@ export const hunksOf = ({ text }: Patch): ReadonlyArray<Hunk> =>
 export const misfit = (patch: Patch, root: string = ROOT): string | undefined => {
   const hunks = hunksOf(patch)
   if (hunks.length === 0) return "it changes nothing"
-  for (const { before, file } of hunks) {
+  const heads = announced(patch)
+  for (const [i, { after, before, file }] of hunks.entries()) {
+    const lines = `${before.length} and ${after.length}`
+    if (lines !== heads[i]) return `its head @@ announces ${heads[i]} lines in ${file}, and there are ${lines}`
     const found = countLines(readFileSync(join(root, file), "utf8"), before)
     if (found !== 1) return `its place is ${found === 0 ? "not" : `${found} times`} in ${file}:\n${before.join("\n")}`
   }

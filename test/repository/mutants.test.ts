@@ -78,20 +78,24 @@ describe("the planted faults", () => {
 
 describe("a patch", () => {
   const heading = "Says no. Killed by: [ref 5.3 batch in messages]"
-  const patchOf = (...lines: ReadonlyArray<string>): Patch => ({
-    name: "example",
-    heading,
-    path: "example.patch",
-    text: [`# ${heading}`, "--- a/src/core/Role.ts", "+++ b/src/core/Role.ts", "@@ -1,2 +1,2 @@", ...lines, ""].join(
-      "\n"
-    )
-  })
+  const patchOf = (...lines: ReadonlyArray<string>): Patch => {
+    const without = (mark: string): number => lines.filter((line) => !line.startsWith(mark)).length
+    const head = `@@ -1,${without("+")} +1,${without("-")} @@`
+    return {
+      name: "example",
+      heading,
+      path: "example.patch",
+      text: [`# ${heading}`, "--- a/src/core/Role.ts", "+++ b/src/core/Role.ts", head, ...lines, ""].join("\n")
+    }
+  }
   const line = "export type Role = \"caller\" | \"acceptor\""
 
   it("fits where its lines are, once", () => {
     assert.isUndefined(misfit(patchOf(`-${line}`, "+export type Role = never")))
     assert.include(misfit(patchOf("-export type Role = never", "+")), "not in src/core/Role.ts")
     assert.strictEqual(misfit({ ...patchOf(), text: `# ${heading}\n` }), "it changes nothing")
+    const fitting = patchOf(`-${line}`, "+export type Role = never")
+    assert.include(misfit({ ...fitting, text: fitting.text.replace("-1,1", "-1,2") }), "announces 2 and 1 lines")
     const often = patchOf("-", "+// nothing")
     assert.include(
       misfit({ ...often, text: often.text.replaceAll("core/Role.ts", "core/limits.ts") }),
