@@ -225,7 +225,7 @@ describe("overlay simulate", () => {
     assert.closeTo(withSets.length, 50, 20)
     for (const seed of seeds) {
       const { slotsPerSets, ...load }: Load = loadOf(seed, "drawn") ?? LOADS.none
-      assert.isAtMost(slotsPerSets ?? 0, 3)
+      assert.isAtMost(slotsPerSets ?? 0, heavy.includes(seed) ? 15 : 3)
       assert.deepStrictEqual(load, heavy.includes(seed) ? LOADS.heavy : LOADS.light)
       assert.deepStrictEqual(loadOf(seed, LOADS.none), LOADS.none)
     }

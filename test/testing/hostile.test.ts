@@ -490,7 +490,7 @@ describe("hostile peers", () => {
         const program = (ownSets: SimulatedProgram["ownSets"]) => (memory: MemoryApplication.MemoryApplication) =>
           SimulatedApplication.make(memory, {
             isLost: () => false,
-            fetches: true,
+            signature: new ScpSignature(crypto, networkId),
             moreTxBytes: () => 0,
             ownSets,
             fetched: ({ hash }, isAwaited) => taken.push([hash, isAwaited])

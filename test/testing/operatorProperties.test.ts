@@ -4,6 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as ItemHash from "../../src/core/ItemHash.ts"
+import { FETCH_WAITING_MESSAGES } from "../../src/core/limits.ts"
 import { stream } from "../../src/core/Prng.ts"
 import { type FaultPlan, noFaults } from "../../src/core/simulation/FaultPlan.ts"
 import { LOADS } from "../../src/core/simulation/Load.ts"
@@ -11,10 +13,14 @@ import { drawPreferences, type Preference } from "../../src/core/simulation/Pref
 import { random } from "../../src/core/simulation/Topology.ts"
 import { Drop } from "../../src/core/stellar/DropReason.ts"
 import { CREDIT_MESSAGES } from "../../src/core/stellar/limits.ts"
-import type { Fetched } from "../../src/services/stellar/Application.ts"
+import { type Fetched, fetching } from "../../src/services/stellar/Application.ts"
 import { privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
 import { configuredAreConnected } from "../../src/testing/stellar/properties/connections.ts"
-import { nothingWhileLost, onlyAwaitedItems } from "../../src/testing/stellar/properties/items.ts"
+import {
+  itemsAreAskedForAgain,
+  nothingWhileLost,
+  onlyAwaitedItems
+} from "../../src/testing/stellar/properties/items.ts"
 import { preferredComeFirst } from "../../src/testing/stellar/properties/preferences.ts"
 import { onlyWhatWasSent } from "../../src/testing/stellar/properties/processing.ts"
 import type { WatchedNode } from "../../src/testing/stellar/properties/Property.ts"
@@ -39,6 +45,12 @@ import {
   watching,
   wayOf
 } from "./watching.ts"
+
+const hashOfNumber = (number: number): ItemHash.ItemHash => {
+  const bytes = new Uint8Array(32)
+  new DataView(bytes.buffer).setUint32(0, number)
+  return ItemHash.fromBytes(bytes)
+}
 
 /** Node 0 bans node 1 from 10 s to 20 s. */
 const BAN: FaultPlan = {
@@ -171,6 +183,42 @@ describe("the properties of what a program is given", () => {
     assert.deepStrictEqual(breaches, [0])
   })
 
+  it("see a set that is asked for once and not again, by who has somebody to ask", () => {
+    const item: Fetched = { kind: "TX_SET", hash: hashOf(9), ledger: 1, bytes: new Uint8Array(0) }
+    const question = new Uint8Array(36).fill(9, 4)
+    const seenAt = (
+      seconds: number,
+      happens: (watched: ReturnType<typeof watching>) => void = () => {},
+      { isAlone = false } = {}
+    ) => {
+      const watched = watching(itemsAreAskedForAgain)
+      const { breaches, clock, hooks } = watched
+      if (!isAlone) hooks.event?.(0, joined(1))
+      hooks.waits?.(0, news(1, hashOf(1)), fetching(1, { transactionSets: [hashOf(9)] }))
+      clock.nowMicros = 10 * SECOND
+      happens(watched)
+      clock.nowMicros = seconds * SECOND
+      hooks.second?.()
+      return breaches
+    }
+    const asks = ({ hooks }: ReturnType<typeof watching>) =>
+      hooks.content?.(frame(wayOf(0, 1), "GET_TX_SET"), question, 0, question.length)
+    assert.deepStrictEqual(seenAt(20), [])
+    assert.deepStrictEqual(seenAt(21), [0])
+    assert.deepStrictEqual(seenAt(30, asks), [])
+    assert.deepStrictEqual(seenAt(31, asks), [0])
+    assert.deepStrictEqual(seenAt(60, ({ hooks }) => hooks.fetched?.(0, item, true)), [])
+    assert.deepStrictEqual(seenAt(60, ({ hooks }) => hooks.ended?.(0)), [])
+    assert.deepStrictEqual(seenAt(60, ({ hooks }) => hooks.event?.(0, left(1))), [])
+    assert.deepStrictEqual(seenAt(60, undefined, { isAlone: true }), [])
+    const floods = ({ hooks }: ReturnType<typeof watching>) => {
+      for (let i = 0; i < FETCH_WAITING_MESSAGES; i++) {
+        hooks.waits?.(0, news(1, hashOfNumber(i)), fetching(1, { quorumSets: [hashOf(9)] }))
+      }
+    }
+    assert.deepStrictEqual(seenAt(60, floods), [], "the oldest may have been let go")
+  })
+
   it("see a transaction that comes while the network is lost", () => {
     const found = watching(nothingWhileLost, { over: lostSince(5 * SECOND) })
     found.hooks.processed?.(0, news(1, hashOf(1), "TRANSACTION"), true)
@@ -186,13 +234,14 @@ describe("the properties of what a program is given", () => {
     const { breaches, hooks } = watching(onlyWhatWasSent)
     const way = wayOf(1, 0)
     for (const byte of [1, 2]) hooks.arrived?.(frame(way, "SCP_MESSAGE", { hash: hashOf(byte), index: byte }))
-    hooks.waits?.(0, news(1, hashOf(1)))
-    hooks.waits?.(0, news(1, hashOf(1)))
+    const verdict = fetching(1, { transactionSets: [hashOf(9)] })
+    hooks.waits?.(0, news(1, hashOf(1)), verdict)
+    hooks.waits?.(0, news(1, hashOf(1)), verdict)
     hooks.processed?.(0, news(1, hashOf(2)), true)
     hooks.processed?.(0, news(1, hashOf(1)), true)
     assert.deepStrictEqual(breaches, [])
     hooks.processed?.(0, news(1, hashOf(1)), true)
-    hooks.waits?.(0, news(1, hashOf(3)))
+    hooks.waits?.(0, news(1, hashOf(3)), verdict)
     assert.deepStrictEqual(breaches, [0, 0])
   })
 

@@ -36,6 +36,8 @@ const MILLIS_PER_SECOND = 1000
 const MICROS_PER_SECOND = 1_000_000
 /** Of so many seeds whose load is drawn, one has the heavy one: it takes three times as long. */
 const SEEDS_PER_HEAVY_LOAD = 8
+/** So many times as many slots of the heavy load as of the light one. */
+const HEAVY_PER_LIGHT = 5
 /** Sets are named about every slot of a node, or one in at most so many. */
 const MOST_SLOTS_PER_SETS = 3
 /** The calm is at least so long: what has to come right in it has ten seconds. */
@@ -52,10 +54,15 @@ const SLICES_PER_SECOND = 10
 export const drawnLoad = (seed: number): "light" | "heavy" =>
   stream(seed, "load").chance(1, SEEDS_PER_HEAVY_LOAD) ? "heavy" : "light"
 
-/** In every other seed whose load is drawn statements name sets, about one slot in so many. */
+/**
+ * In every other seed whose load is drawn statements name sets, about one slot in so many. Under the heavy load there are five times as
+ * many slots: were sets named about each of them, a node would ask more of a peer than that answers in a window.
+ */
 const drawnSets = (seed: number): number => {
   const prng = stream(seed, "sets")
-  return prng.chance(1, 2) ? 1 + prng.below(MOST_SLOTS_PER_SETS) : 0
+  return prng.chance(1, 2)
+    ? (1 + prng.below(MOST_SLOTS_PER_SETS)) * (drawnLoad(seed) === "heavy" ? HEAVY_PER_LIGHT : 1)
+    : 0
 }
 
 /** The time that a plan is drawn for. Its faults end at two thirds of that (see `calmFromMillis`), to leave the calm. */

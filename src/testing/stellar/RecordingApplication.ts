@@ -6,6 +6,7 @@ import * as MemoryApplication from "../../layers/stellar/MemoryApplication.ts"
 import type { Crypto } from "../../services/Crypto.ts"
 import {
   Application,
+  type Fetching,
   type Flooded,
   type Judge,
   type StatementVerdict,
@@ -19,7 +20,7 @@ export interface Recorder {
   /** Something came that the node had not seen, and has been judged; `isAccepted` is the verdict. */
   readonly received: (message: Flooded, isAccepted: boolean) => void
   /** Something came that cannot be judged before what it names is here. It is judged again then, and may be told so again. */
-  readonly waits?: (message: Flooded) => void
+  readonly waits?: (message: Flooded, verdict: Fetching) => void
 }
 
 /** An application in memory whose comings and goings are told; see `around`. */
@@ -68,7 +69,7 @@ const recorded = (judge: Judge, recorder: Recorder): Judge => {
     for (const [i, message] of batch.entries()) {
       const verdict = verdicts[i]
       // What waits for an item is judged again when that is here.
-      if (typeof verdict === "object") recorder.waits?.(message)
+      if (typeof verdict === "object") recorder.waits?.(message, verdict)
       else recorder.received(message, isAccepted(verdict))
     }
     return verdicts

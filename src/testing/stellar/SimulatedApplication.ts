@@ -1,12 +1,13 @@
 /**
  * The application of a simulated node: any one, in a program that may lose the network, and whose statements may name sets.
  *
- * A statement is handed to the application inside when all that it names is here: the hash of its sender's quorum set, and of each
+ * A well-signed statement is handed to the application inside when all that it names is here: the hash of its sender's quorum set, and of each
  * value, where that is no shorter than a hash, its beginning, as in a value of Stellar. All zeros name nothing.
  */
 import { Context, Effect, Layer } from "effect"
 import * as ItemHash from "../../core/ItemHash.ts"
 import { forEachScpValue, scpOffsets, slotIndex, walkScpMessage } from "../../core/stellar/MessageWalk.ts"
+import type { ScpSignature } from "../../core/stellar/ScpSignature.ts"
 import type { Crypto } from "../../services/Crypto.ts"
 import {
   Application,
@@ -21,8 +22,11 @@ import {
 export interface SimulatedProgram {
   /** Whether it has lost the network. */
   readonly isLost: () => boolean
-  /** Whether it looks for what statements name. Otherwise that is the application's own business. */
-  readonly fetches: boolean
+  /**
+   * The signature of statements, where it looks for what they name; otherwise that is the application's own business. What is not
+   * well signed is looked for by nobody: a stranger could have a node ask its peers more than they answer.
+   */
+  readonly signature: ScpSignature | undefined
   /** By how many bytes transactions may be longer than the application inside says. */
   readonly moreTxBytes: () => number
   /** Whole messages with sets that this program has made itself, by their hashes. */
@@ -43,12 +47,13 @@ export const around = (
 
 /** Makes one of the application inside. */
 export const make = (inside: Application["Service"], program: SimulatedProgram): Application["Service"] => {
+  const { signature } = program
   /** What was named by statements that had to wait. */
   const awaited = new Set<ItemHash.ItemHash>()
   const transactionSet = (hash: ItemHash.ItemHash) => program.ownSets.get(hash) ?? inside.transactionSet(hash)
   const quorumSet = (hash: ItemHash.ItemHash) => program.ownSets.get(hash) ?? inside.quorumSet(hash)
   const missing = ({ bytes }: FloodedStatement): StatementVerdict | undefined => {
-    const named = namesOf(bytes)
+    const named = signature === undefined ? undefined : namesOf(bytes, signature)
     if (named === undefined) return undefined
     const transactionSets = named.transactionSets.filter((hash) => transactionSet(hash) === undefined)
     const quorumSets = named.quorumSets.filter((hash) => quorumSet(hash) === undefined)
@@ -74,7 +79,7 @@ export const make = (inside: Application["Service"], program: SimulatedProgram):
       inside.fetched?.(item)
     },
     scpState: inside.scpState,
-    judge: program.fetches ? judging(inside.judge, missing) : inside.judge
+    judge: signature !== undefined ? judging(inside.judge, missing) : inside.judge
   }
 }
 
@@ -110,12 +115,13 @@ const judging = (judge: Judge, missing: (statement: FloodedStatement) => Stateme
 
 const NOTHING = ItemHash.fromBytes(new Uint8Array(ItemHash.ITEM_HASH_BYTES))
 
-/** What a statement names; nothing of bytes that are no statement about a ledger that could be. */
-const namesOf = (bytes: Uint8Array) => {
+/** What a statement names; nothing of bytes that are no well-signed statement about a ledger that could be. */
+const namesOf = (bytes: Uint8Array, signature: ScpSignature) => {
   const offsets = scpOffsets()
   if (!walkScpMessage(bytes, 0, bytes.length, offsets)) return undefined
   const slot = slotIndex(offsets)
   if (slot === undefined) return undefined
+  if (!signature.verify(bytes, offsets)) return undefined
   const transactionSets = new Set<ItemHash.ItemHash>()
   forEachScpValue(bytes, offsets, (start, length) => {
     if (length >= ItemHash.ITEM_HASH_BYTES) transactionSets.add(ItemHash.fromBytes(bytes, start))

@@ -25,6 +25,7 @@ import type { Preference } from "../../core/simulation/Preference.ts"
 import type { Topology } from "../../core/simulation/Topology.ts"
 import { TraceHash } from "../../core/simulation/TraceHash.ts"
 import { DEFAULT_PORT } from "../../core/stellar/limits.ts"
+import { ScpSignature } from "../../core/stellar/ScpSignature.ts"
 import * as NobleCrypto from "../../layers/noble/NobleCrypto.ts"
 import * as StubCrypto from "../../layers/simulation/StubCrypto.ts"
 import * as VirtualDisk from "../../layers/simulation/VirtualDisk.ts"
@@ -175,6 +176,7 @@ export const make = (options: SimulationOptions): Simulation => {
   const violations: Array<Violation> = []
   const hostile = new Set(hostileNodes(plan))
   const networkId = ItemHash.toBytes(crypto.sha256(new TextEncoder().encode(PASSPHRASE)))
+  const signature = new ScpSignature(crypto, networkId)
   let duplicates = 0
   /** By how much the network has made its longest transaction longer. */
   let moreTxBytes = 0
@@ -238,8 +240,8 @@ export const make = (options: SimulationOptions): Simulation => {
         checks.processed(index, life, message, isAccepted)
         line(index, "hears", ItemHash.toHex(message.hash))
       },
-      waits: (message) => {
-        checks.waits(index, life, message)
+      waits: (message, verdict) => {
+        checks.waits(index, life, message, verdict)
         line(index, "waits", ItemHash.toHex(message.hash))
       }
     }
@@ -284,7 +286,7 @@ export const make = (options: SimulationOptions): Simulation => {
         SimulatedApplication.around(applicationOf(index), {
           isLost: () => program.isLost,
           moreTxBytes: () => moreTxBytes,
-          fetches: options.application === undefined,
+          signature: options.application === undefined ? signature : undefined,
           ownSets: program.ownSets,
           fetched: (item, isAwaited) => checks.fetched(index, item, isAwaited || options.application !== undefined)
         }),

@@ -8,7 +8,7 @@ import type { FaultPlan } from "../../../core/simulation/FaultPlan.ts"
 import type { NetworkEvent } from "../../../layers/simulation/NetworkTrace.ts"
 import type { VirtualDisk } from "../../../layers/simulation/VirtualDisk.ts"
 import type { OverlayEvent } from "../../../services/Overlay.ts"
-import type { Fetched, Flooded } from "../../../services/stellar/Application.ts"
+import type { Fetched, Fetching, Flooded } from "../../../services/stellar/Application.ts"
 import type { Overlay, Stellar } from "../../../services/stellar/Overlay.ts"
 import type { StellarConfig } from "../../../services/stellar/StellarConfig.ts"
 import type { FloodLedger } from "../FloodLedger.ts"
@@ -79,7 +79,7 @@ export interface Hooks {
   /** An honest node's application got something as new. */
   readonly processed?: (node: number, message: Flooded, isAccepted: boolean) => void
   /** An honest node's application cannot judge a statement before what it names is here; it may be told so again. */
-  readonly waits?: (node: number, message: Flooded) => void
+  readonly waits?: (node: number, message: Flooded, verdict: Fetching) => void
   /** An honest node's application was given an item; `isAwaited`: a statement had named it that could not be judged without. */
   readonly fetched?: (node: number, item: Fetched, isAwaited: boolean) => void
   /** An honest node was stopped or has crashed: what it held in memory is gone, and its events have ended. */

@@ -6,7 +6,7 @@ import type { CryptoShape } from "../../../core/Crypto.ts"
 import type { VirtualNetwork } from "../../../layers/simulation/VirtualNetwork.ts"
 import type { World } from "../../../layers/simulation/World.ts"
 import type { OverlayEvent } from "../../../services/Overlay.ts"
-import type { Fetched, Flooded } from "../../../services/stellar/Application.ts"
+import type { Fetched, Fetching, Flooded } from "../../../services/stellar/Application.ts"
 import type { Stellar } from "../../../services/stellar/Overlay.ts"
 import * as Wiretap from "../Wiretap.ts"
 import { type Hooks, isHonest, type Leftovers, nodeAt, type Property, type Watched } from "./Property.ts"
@@ -31,7 +31,7 @@ export interface Checks {
   readonly event: (node: number, event: OverlayEvent<Stellar>) => void
   readonly said: (node: number, life: number, message: Flooded) => void
   readonly processed: (node: number, life: number, message: Flooded, isAccepted: boolean) => void
-  readonly waits: (node: number, life: number, message: Flooded) => void
+  readonly waits: (node: number, life: number, message: Flooded, verdict: Fetching) => void
   readonly fetched: (node: number, item: Fetched, isAwaited: boolean) => void
   readonly end: () => void
   readonly over: (left: Leftovers) => void
@@ -128,8 +128,8 @@ export const start = (parts: ChecksParts): Checks => {
     processed: (node, life, message, isAccepted) => {
       if (isLife(node, life)) tell.processed?.(node, message, isAccepted)
     },
-    waits: (node, life, message) => {
-      if (isLife(node, life)) tell.waits?.(node, message)
+    waits: (node, life, message, verdict) => {
+      if (isLife(node, life)) tell.waits?.(node, message, verdict)
     },
     fetched: (node, item, isAwaited) => {
       if (isUp.has(node)) tell.fetched?.(node, item, isAwaited)

@@ -6,7 +6,7 @@ import { breachesEndSessions } from "./breaches.ts"
 import { configuredAreConnected, pendingEnd, refusalsAreTrue } from "./connections.ts"
 import { everythingArrives } from "./delivery.ts"
 import { demandRules, demandsHaveTheirTime } from "./demands.ts"
-import { nothingWhileLost, onlyAwaitedItems } from "./items.ts"
+import { itemsAreAskedForAgain, nothingWhileLost, onlyAwaitedItems } from "./items.ts"
 import { preferredComeFirst } from "./preferences.ts"
 import { badFramesEndTheSession, onlyWhatWasSaid, onlyWhatWasSent, processedOnce } from "./processing.ts"
 import type { Property } from "./Property.ts"
@@ -67,6 +67,7 @@ export const allProperties: ReadonlyArray<Property> = [
   demandRules,
   demandsHaveTheirTime,
   demandsAreRetried,
+  itemsAreAskedForAgain,
   breachesEndSessions,
   answersHaveALimit,
   onlyWellFormed,
