@@ -36,6 +36,8 @@ const MILLIS_PER_SECOND = 1000
 const MICROS_PER_SECOND = 1_000_000
 /** Of so many seeds whose load is drawn, one has the heavy one: it takes three times as long. */
 const SEEDS_PER_HEAVY_LOAD = 8
+/** In a run of so long sets may be named about each slot of the light load. */
+const SECONDS_OF_SETS = 60
 /** So many times as many slots of the heavy load as of the light one. */
 const HEAVY_PER_LIGHT = 5
 /** Sets are named about every slot of a node, or one in at most so many. */
@@ -56,13 +58,13 @@ export const drawnLoad = (seed: number): "light" | "heavy" =>
 
 /**
  * In every other seed whose load is drawn statements name sets, about one slot in so many. Under the heavy load there are five times as
- * many slots: were sets named about each of them, a node would ask more of a peer than that answers in a window.
+ * many slots, and in a longer run more: were sets named about each of them, a node would ask more of a peer than that answers in a
+ * window. Who comes up again is told all that was ever said, for no program here has a position, and looks for all the sets of that.
  */
-const drawnSets = (seed: number): number => {
+const drawnSets = (seed: number, seconds: number): number => {
   const prng = stream(seed, "sets")
-  return prng.chance(1, 2)
-    ? (1 + prng.below(MOST_SLOTS_PER_SETS)) * (drawnLoad(seed) === "heavy" ? HEAVY_PER_LIGHT : 1)
-    : 0
+  const manyTimes = (drawnLoad(seed) === "heavy" ? HEAVY_PER_LIGHT : 1) * Math.ceil(seconds / SECONDS_OF_SETS)
+  return prng.chance(1, 2) ? (1 + prng.below(MOST_SLOTS_PER_SETS)) * manyTimes : 0
 }
 
 /** The time that a plan is drawn for. Its faults end at two thirds of that (see `calmFromMillis`), to leave the calm. */
@@ -93,7 +95,7 @@ export const optionsOf = (experiment: Experiment, seed: number): RunOptions => {
     seconds,
     topology,
     plan,
-    load: load === "drawn" ? { ...LOADS[drawnLoad(seed)], slotsPerSets: drawnSets(seed) } : load,
+    load: load === "drawn" ? { ...LOADS[drawnLoad(seed)], slotsPerSets: drawnSets(seed, seconds) } : load,
     preferences: faults === "heavy" ? drawPreferences(stream(seed, "preferences"), topology) : [],
     weather,
     ...(seed % SEEDS_A_CROWD === 0 ? { config: { ipShare: 1, subnetShare: 1 } } : {}),
