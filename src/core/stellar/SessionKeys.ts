@@ -40,7 +40,17 @@ export const sharedKey = (
   role: Role
 ): Uint8Array | undefined => {
   const agreed = crypto.agree(ownSecret, remotePublic)
-  if (agreed === undefined) return undefined
+  return agreed === undefined ? undefined : extract(crypto, agreed, ownPublic, remotePublic, role)
+}
+
+/** K from what was agreed on (q). */
+const extract = (
+  crypto: CryptoShape,
+  agreed: Uint8Array,
+  ownPublic: Uint8Array,
+  remotePublic: Uint8Array,
+  role: Role
+): Uint8Array => {
   const input = new Uint8Array(3 * KEY_BYTES)
   input.set(agreed, 0)
   input.set(role === "caller" ? ownPublic : remotePublic, KEY_BYTES)
@@ -81,15 +91,15 @@ const mac = (crypto: CryptoShape, key: Uint8Array, bytes: Uint8Array): Uint8Arra
   return tag
 }
 
-/** Shared keys of one agreement key pair, remembered so that a peer that comes back costs no new agreement. */
+/** Shared keys of one agreement key pair. What was agreed with a peer is remembered: one that comes back, or is called, costs no new agreement. */
 export interface SharedKeyCache {
   /** As `sharedKey`. A refusal is not remembered. */
   readonly get: (remotePublic: Uint8Array, role: Role) => Uint8Array | undefined
-  /** How many keys are remembered. */
+  /** With how many remote keys an agreement is remembered. */
   readonly size: () => number
 }
 
-/** Makes a cache of shared keys; when it is full, the oldest key is forgotten. */
+/** Makes a cache of shared keys; when it is full, the oldest agreement is forgotten. */
 export const sharedKeyCache = (
   crypto: CryptoShape,
   ownSecret: Uint8Array,
@@ -97,19 +107,24 @@ export const sharedKeyCache = (
   maxEntries = SHARED_KEY_CACHE_ENTRIES
 ): SharedKeyCache => {
   const known = new Map<string, Uint8Array>()
+  const agreedWith = (remotePublic: Uint8Array): Uint8Array | undefined => {
+    const name = ItemHash.fromBytes(remotePublic)
+    const remembered = known.get(name)
+    if (remembered !== undefined) return remembered
+    const agreed = crypto.agree(ownSecret, remotePublic)
+    if (agreed === undefined) return undefined
+    const [oldest] = known.keys()
+    if (known.size >= maxEntries && oldest !== undefined) known.delete(oldest)
+    known.set(name, agreed)
+    return agreed
+  }
   return {
     get: (remotePublic, role) => {
       // A name is made of 32 bytes: a key of another length must not pass as one that is known.
       if (remotePublic.length !== KEY_BYTES) return undefined
-      const name = `${role}:${ItemHash.fromBytes(remotePublic)}`
-      const remembered = known.get(name)
-      if (remembered !== undefined) return remembered
-      const shared = sharedKey(crypto, ownSecret, ownPublic, remotePublic, role)
-      if (shared === undefined) return undefined
-      const [oldest] = known.keys()
-      if (known.size >= maxEntries && oldest !== undefined) known.delete(oldest)
-      known.set(name, shared)
-      return shared
+      const agreed = agreedWith(remotePublic)
+      // The role is the smallest part of the cost, and both are asked for where nodes call each other.
+      return agreed === undefined ? undefined : extract(crypto, agreed, ownPublic, remotePublic, role)
     },
     size: () => known.size
   }

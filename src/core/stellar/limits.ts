@@ -71,7 +71,7 @@ export const CERTIFICATE_RENEWAL_SECONDS = 1800
  * long. Ours: core has no bound; a day is far above an hour and any clock that is merely wrong.
  */
 export const CERTIFICATE_LONGEST_SECONDS = 86_400
-/** How many agreed keys are remembered, by remote key and role. Core holds 65,535; 1,024 is 100 KiB and far above any node's peers. Ours. */
+/** How many agreements are remembered, by remote key. Core holds 65,535; 1,024 is 100 KiB and far above any node's peers. Ours. */
 export const SHARED_KEY_CACHE_ENTRIES = 1024
 /** How long a dial may take until TCP is connected. Ours: the kernel's own limit is minutes. */
 export const CONNECT_TIMEOUT_MILLIS = 5000

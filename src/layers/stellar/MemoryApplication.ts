@@ -157,6 +157,7 @@ export const make = Effect.fnUntraced(
       trusted.add(ItemHash.fromBytes(key))
     }
     const acceptsAll = policy === "all" && trusted.size === 0
+    const isWatching = policy !== "all" && trusted.size === 0
     const perSecond = options.transactionsPerSecond ?? TRANSACTIONS_PER_SECOND
 
     const statements = new StatementRelay({
@@ -182,11 +183,10 @@ export const make = Effect.fnUntraced(
         transactions: (batch) =>
           batch.map(({ bytes, hash }) => transactions.judge(hash, bytes, limits.maxTxBytes, now()))
       },
-      position: () => ({
-        ledger: statements.position,
-        synced: acceptsAll || statements.isSynced(now()),
-        ...(trusted.size === 0 && !acceptsAll ? { watches: true } : {})
-      }),
+      // Asked about for each message that is of no use to a node that is lost.
+      position: isWatching
+        ? () => ({ ledger: statements.position, synced: statements.isSynced(now()), watches: true })
+        : () => ({ ledger: statements.position, synced: acceptsAll || statements.isSynced(now()) }),
       limits: () => limits,
       originate: ({ bytes, hash, kind }) =>
         kind === "SCP_MESSAGE" ? statements.originate(bytes, now()) : transactions.originate(hash, bytes, now()),
