@@ -6,8 +6,9 @@ export default defineConfig({
     // Only what is named so is a test: fixtures, suites that several tests share and peers of test/interop are not.
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    // Two cores are what CI has. Files run side by side, the tests of one file one after the other.
-    maxWorkers: 2,
+    // Files run side by side, the tests of one file one after the other. CI has two cores; a third file runs while one waits for
+    // programs that it has started.
+    maxWorkers: 3,
     // Processes and not threads: signals, SQLite and sockets behave as in a program.
     pool: "forks",
     // Simulated networks make much that dies young: with room for it the collector moves less of it.
