@@ -12,8 +12,10 @@ import { Drop } from "../../src/core/stellar/DropReason.ts"
 import { FrameChannel, sealUnauthenticated } from "../../src/core/stellar/FrameChannel.ts"
 import { CREDIT_MESSAGES, DEFAULT_PORT } from "../../src/core/stellar/limits.ts"
 import { MessageType } from "../../src/core/stellar/messages.ts"
+import { ScpSignature } from "../../src/core/stellar/ScpSignature.ts"
 import * as StubCrypto from "../../src/layers/simulation/StubCrypto.ts"
 import * as World from "../../src/layers/simulation/World.ts"
+import { encoded } from "../../src/layers/stellar/encoded.ts"
 import type { OverlayEvent } from "../../src/services/Overlay.ts"
 import type { Overlay, Stellar } from "../../src/services/stellar/Overlay.ts"
 import { privateNetwork } from "../../src/services/stellar/StellarConfig.ts"
@@ -49,6 +51,7 @@ import {
   scpGoesFirst,
   sequencesRise
 } from "../../src/testing/stellar/properties/wire.ts"
+import { signedStatement } from "../../src/testing/stellar/SignedStatement.ts"
 import { ipOf, make, run, type SimulationOptions } from "../../src/testing/stellar/Simulation.ts"
 import * as Wiretap from "../../src/testing/stellar/Wiretap.ts"
 import {
@@ -538,6 +541,32 @@ describe("the property of delivery", () => {
       })
     assert.deepStrictEqual(behind(21 * SECOND), [])
     assert.deepStrictEqual(behind(19 * SECOND), [1])
+  })
+
+  it("takes a newer statement of the same conversation for an older one, and nothing else", () => {
+    const crypto = StubCrypto.make()
+    const signature = new ScpSignature(crypto, new Uint8Array(32))
+    const signer = crypto.signer(new Uint8Array(32))
+    /** What node 1 misses of two statements, given by their numbers, of which the second has come. */
+    const missing = (first: number, second: number) => {
+      const ledger = new FloodLedger()
+      const { breaches, clock, hooks } = watching(everythingArrives, { ledger, calmFromMicros: 10 * SECOND })
+      meet(hooks)
+      for (const [i, count] of [first, second].entries()) {
+        clock.nowMicros = (20 + i) * SECOND
+        ledger.originated("SCP_MESSAGE", 0, hashOf(count), clock.nowMicros)
+        const bytes = encoded(signedStatement(signature, signer, new Uint8Array(32), count))
+        hooks.said?.(0, { ...news(0, hashOf(count)), bytes })
+      }
+      ledger.delivered(1, hashOf(second), 22 * SECOND)
+      hooks.end?.()
+      return breaches.length
+    }
+    const [nomination, prepare, confirm, otherNomination] = [0, 1, 2, 4]
+    assert.strictEqual(missing(prepare, confirm), 0)
+    assert.strictEqual(missing(confirm, prepare), 1)
+    assert.strictEqual(missing(nomination, prepare), 1)
+    assert.strictEqual(missing(nomination, otherNomination), 1)
   })
 })
 

@@ -132,6 +132,8 @@ const AFTERLIFE_MICROS = 3600 * MICROS_PER_SECOND
 const SLICE_MICROS = MICROS_PER_SECOND / 10
 /** The same of one in which nothing should happen any more: over an hour is looked at so, and each slice costs its caller a turn. */
 const QUIET_SLICE_MICROS = 10 * MICROS_PER_SECOND
+/** What a program keeps to itself for its rate would look like a loss, and what waits in a partition comes all at once. */
+const TRANSACTIONS_PER_SECOND = 100_000
 /** The name under which it is told that the load cannot be said. It is no property: whoever brings a load breaks it. */
 const LOAD_IS_SAID = "what the load says is not refused"
 
@@ -247,7 +249,11 @@ export const make = (options: SimulationOptions): Simulation => {
     }
   }
 
-  const passesAllOn = MemoryApplication.layer({ passphrase: PASSPHRASE, policy: "all" })
+  const passesAllOn = MemoryApplication.layer({
+    passphrase: PASSPHRASE,
+    policy: "all",
+    transactionsPerSecond: TRANSACTIONS_PER_SECOND
+  })
   const applicationOf = options.application ?? (() => passesAllOn)
 
   const machineOf = (ip: string) =>

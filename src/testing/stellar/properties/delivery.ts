@@ -3,7 +3,9 @@
  */
 import * as ItemHash from "../../../core/ItemHash.ts"
 import type { PeerAddress } from "../../../core/PeerAddress.ts"
+import { StatementQueue } from "../../../core/stellar/StatementQueue.ts"
 import { type NetworkEvent, wayBack } from "../../../layers/simulation/NetworkTrace.ts"
+import type { Flooded } from "../../../services/stellar/Application.ts"
 import { entryOf, isHonest, nodeAt, type Property, type Watched } from "./Property.ts"
 
 const MICROS_PER_SECOND = 1_000_000
@@ -123,11 +125,40 @@ class Links {
 
 const pairOf = (one: number, other: number): string => one < other ? `${one} ${other}` : `${other} ${one}`
 
+/** What honest nodes say of consensus in the calm: a newer word takes the place of an older one that waits (protocol §5.6). */
+class Statements {
+  private readonly rule = new StatementQueue()
+  private readonly ofNode = new Map<number, Array<{ readonly hash: ItemHash.ItemHash; readonly bytes: Uint8Array }>>()
+  private readonly run: Watched
+
+  constructor(run: Watched) {
+    this.run = run
+  }
+
+  note(node: number, { bytes, hash }: Flooded): void {
+    entryOf(this.ofNode)(node, () => []).push({ hash, bytes: bytes.slice() })
+  }
+
+  /** Whether a newer statement that may take the place of this one has come to that node in its time. */
+  isReplaced(origin: number, hash: ItemHash.ItemHash, node: number): boolean {
+    const statements = this.ofNode.get(origin) ?? []
+    const at = statements.findIndex((one) => one.hash === hash)
+    const older = statements[at]
+    if (older === undefined) return false
+    return statements.slice(at + 1).some((newer) => {
+      if (!this.rule.replaces(newer.bytes, older.bytes)) return false
+      const said = this.run.ledger.said.get(newer.hash)
+      const reached = said?.reached.get(node)
+      return said !== undefined && reached !== undefined && reached <= said.atMicros + DELIVERY_BOUND_MICROS
+    })
+  }
+}
+
 /** Everything gets around. */
 export const everythingArrives: Property = {
   name: "after the last fault everything that is said reaches every honest node of its component",
   doc:
-    "What an honest node says in the calm reaches, within 10 s, all honest nodes that it is joined to by sessions between honest nodes which last at least as long.",
+    "What an honest node says in the calm reaches, within 10 s, all honest nodes that it is joined to by sessions between honest nodes which last at least as long; or, of a statement, a newer one that takes its place in outboxes does.",
   watch: (run, violated) => {
     const links = new Links(run)
     const network = ({ _tag, bytes, from, to, way }: NetworkEvent): void => {
@@ -147,6 +178,7 @@ export const everythingArrives: Property = {
         }
       }
     }
+    const statements = new Statements(run)
     // Where nothing goes wrong no link is ever behind, and its bytes need not be counted.
     const isQuiet = run.plan.faults.every(({ kind }) => kind === "hostile")
     return {
@@ -157,6 +189,9 @@ export const everythingArrives: Property = {
         if (other === undefined) return
         if (event._tag === "PeerJoined") links.join(node, other)
         else links.leave(node, other)
+      },
+      said: (node, message) => {
+        if (message.kind === "SCP_MESSAGE" && run.nowMicros() >= run.calmFromMicros) statements.note(node, message)
       },
       ended: (node) => links.end(node),
       ...(isQuiet ? {} : { network }),
@@ -171,6 +206,7 @@ export const everythingArrives: Property = {
           for (const node of componentOf(said.origin, usable, said.atMicros, untilMicros)) {
             const atMicros = said.reached.get(node)
             if (node === said.origin || !isHonest(run, node) || (atMicros ?? Infinity) <= untilMicros) continue
+            if (said.kind === "SCP_MESSAGE" && statements.isReplaced(said.origin, hash, node)) continue
             violated(
               node,
               `${said.kind} ${ItemHash.toHex(hash)} of node ${said.origin}, said at ${said.atMicros} us, `
