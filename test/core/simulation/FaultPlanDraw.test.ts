@@ -23,7 +23,7 @@ import { canonicalText } from "../../../src/core/simulation/FaultPlanText.ts"
 import { neighboursOf, reachedFrom, SHAPES, topologyOf } from "../../../src/core/simulation/Topology.ts"
 import { firstGap } from "./plans.ts"
 
-const SEEDS = 2000
+const SEEDS = 1000
 const ACTORS = ["mute", "flooder", "liar"]
 
 interface Drawn {
