@@ -5,21 +5,15 @@ import { readdirSync } from "node:fs"
 import { temporaryFolder } from "../layers/temporaryFolder.ts"
 import { overlay, startOverlay } from "./overlayCommand.ts"
 
+/** What scripts rely on. */
+const KEYS = ["nodes", "originated", "expected", "delivered", "lost", "duplicates", "latencyMillis", "bytesPerNode"]
+
 describe("overlay demo", () => {
   it("delivers everything to everybody and says so in one document", async () => {
     const { code, stderr, stdout } = await overlay("demo", "--nodes", "3", "--seconds", "1", "--json")
     assert.strictEqual(code, 0, stderr)
     const report = JSON.parse(stdout)
-    assert.containsAllKeys(report, [
-      "nodes",
-      "originated",
-      "expected",
-      "delivered",
-      "lost",
-      "duplicates",
-      "latencyMillis",
-      "bytesPerNode"
-    ])
+    assert.containsAllKeys(report, KEYS)
     assert.strictEqual(report.nodes, 3)
     assert.isAbove(report.originated, 0)
     assert.strictEqual(report.expected, 2 * report.originated)
@@ -60,15 +54,7 @@ describe("overlay demo", () => {
     const { code, stderr, stdout } = await overlay("demo", "--soak", "0.18", "--seed", "36", "--nodes", "4", "--json")
     assert.strictEqual(code, 0, stderr)
     const report = JSON.parse(stdout)
-    assert.containsAllKeys(report, [
-      "nodes",
-      "originated",
-      "expected",
-      "delivered",
-      "lost",
-      "latencyMillis",
-      "bytesPerNode"
-    ])
+    assert.containsAllKeys(report, KEYS)
     const { deliveries, handles, heap, musters, outages } = report.soak
     assert.deepInclude(outages, { kills: 1, stops: 1 })
     assert.isTrue(deliveries.holds)

@@ -28,12 +28,11 @@ import {
   turn,
   until
 } from "./peerNode.ts"
-import { grantsTo } from "./sessionChecks.ts"
+import { grantsTo, infoOf } from "./sessionChecks.ts"
 
-const infoOf = Effect.fnUntraced(function*({ overlay }: TestNode, peer: ByHand) {
-  const info = (yield* overlay.peers).find(({ id }) => id === peer.id)
-  return info ?? assert.fail("it is not here")
-})
+/** What the node knows of the peer, which must be here. */
+const presentInfoOf = (of: TestNode, peer: ByHand) =>
+  Effect.map(infoOf(of, peer), (info) => info ?? assert.fail("it is not here"))
 
 /** An application that judges when it is let. */
 const judging = (latch: Latch.Latch): NonNullable<NodeOptions["application"]> => (memory) => ({
@@ -86,12 +85,15 @@ describe("a transaction", () => {
       const before = grantsTo(peer).length
       peer.sayBytes(transactionOf(i, length))
       yield* peer.ask
-      assert.deepStrictEqual((yield* infoOf(it, peer)).receiveCredit, { messages: messages - 1, bytes: bytes - length })
+      assert.deepStrictEqual((yield* presentInfoOf(it, peer)).receiveCredit, {
+        messages: messages - 1,
+        bytes: bytes - length
+      })
       assert.strictEqual(grantsTo(peer).length, before, "nothing comes back while it is judged")
       yield* latch.open
       yield* until("it is judged", () => firstNow(it)?.receiveCredit.messages === messages)
       yield* peer.settle
-      assert.deepStrictEqual((yield* infoOf(it, peer)).receiveCredit, { messages, bytes })
+      assert.deepStrictEqual((yield* presentInfoOf(it, peer)).receiveCredit, { messages, bytes })
       assert.deepStrictEqual(grantsTo(peer).slice(before), grants[i] === undefined ? [] : [grants[i]])
     }
 
@@ -103,7 +105,7 @@ describe("a transaction", () => {
     peer.say({ _tag: "FLOOD_DEMAND", floodDemand: { txHashes: [hashBytes(own)] } })
     yield* peer.settle
     assert.strictEqual(peer.heardOf("TRANSACTION").length, 1)
-    assert.deepStrictEqual((yield* infoOf(it, peer)).sendCredit, {
+    assert.deepStrictEqual((yield* presentInfoOf(it, peer)).sendCredit, {
       messages: 100 - advert.length - 1,
       bytes: 1_000_000 - advert[0]! - own.length
     })
@@ -214,7 +216,7 @@ describe("a peer that sends more than it may", () => {
       const peer = yield* caller(it)
       for (const number of [1, 2, 3]) peer.sayBytes(transactionOf(number, 100_000))
       yield* peer.ask
-      assert.deepStrictEqual((yield* infoOf(it, peer)).receiveCredit, { messages: 197, bytes: 0 })
+      assert.deepStrictEqual((yield* presentInfoOf(it, peer)).receiveCredit, { messages: 197, bytes: 0 })
       peer.sayBytes(transactionOf(4))
       yield* assertEndedFor(it, peer, "unexpected flood message, peer at capacity")
     }))
@@ -229,7 +231,7 @@ describe("a peer that sends more than it may", () => {
       const peer = yield* caller(it)
       for (const number of [1, 2, 3]) peer.sayBytes(transactionOf(number))
       yield* peer.ask
-      assert.strictEqual((yield* infoOf(it, peer)).receiveCredit.messages, 0)
+      assert.strictEqual((yield* presentInfoOf(it, peer)).receiveCredit.messages, 0)
       peer.sayBytes(statementOf(1))
       yield* assertEndedFor(it, peer, "unexpected flood message, peer at capacity")
     }))
@@ -301,18 +303,18 @@ describe("what needs no credit", () => {
       peer.sayBytes(transactionOf(1, 60_000))
       yield* until("reading has stopped", () => counterNow(it, "readingPaused") === 1)
       for (let i = 0; i < 20; i++) peer.say(long)
-      const { messagesRead } = yield* infoOf(it, peer)
+      const { messagesRead } = yield* presentInfoOf(it, peer)
       for (let turns = 0; turns < 50; turns++) yield* turn
-      const info = yield* infoOf(it, peer)
+      const info = yield* presentInfoOf(it, peer)
       assert.deepStrictEqual(info.receiveCredit, credit)
       assert.strictEqual(info.messagesRead, messagesRead)
       yield* latch.open
       yield* peer.ask
-      assert.deepStrictEqual((yield* infoOf(it, peer)).receiveCredit, {
+      assert.deepStrictEqual((yield* presentInfoOf(it, peer)).receiveCredit, {
         messages: limits.CREDIT_MESSAGES,
         bytes: limits.CREDIT_BYTES
       })
-      assert.strictEqual((yield* infoOf(it, peer)).fetched.duplicateMessages, 21)
+      assert.strictEqual((yield* presentInfoOf(it, peer)).fetched.duplicateMessages, 21)
       assert.deepStrictEqual(it.leaves(peer.id), [])
     }))
 })
